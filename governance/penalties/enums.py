@@ -1,0 +1,37 @@
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+
+class PenaltyKind(TextChoices):
+    WARNING = "warning", _("Warning")
+    INTERVIEW = "interview", _("Interview and rectification")
+    TRAINING = "training", _("Training")
+    PUBLIC_NOTICE = "public_notice", _("Public notice")
+    RECRUITMENT_FREEZE = "recruitment_freeze", _("Recruitment freeze")
+    REWARD_FREEZE = "reward_freeze", _("Task and reward freeze")
+    REWARD_FORFEITURE = "reward_forfeiture", _("Forfeiture of the related reward")
+    SETTLEMENT_HOLD = "settlement_hold", _("Settlement hold")
+    INCOME_DEDUCTION = "income_deduction", _("Income deduction")
+    TRAFFIC_LIMIT = "traffic_limit", _("Traffic limit")
+    BACKSTAGE_REMOVAL = "backstage_removal", _("Backstage permission removed")
+    TIER_REMOVAL = "tier_removal", _("Tier removed")
+    SUSPENSION = "suspension", _("Suspension")
+    CLEAR_OUT = "clear_out", _("Clear-out (termination)")
+    FREE_EXIT = "free_exit", _("Free exit for creators")
+
+
+class PenaltyStatus(TextChoices):
+    HELD = "held", _("Held for a second person")
+    SCHEDULED = "scheduled", _("Scheduled")
+    IN_FORCE = "in_force", _("In force")
+    LIFTED = "lifted", _("Lifted")
+    CANCELLED = "cancelled", _("Cancelled")
+    REVERSED = "reversed", _("Reversed")
+    FAILED = "failed", _("Failed")
+
+
+class PointReason(TextChoices):
+    VIOLATION = "violation", _("Violation")
+    EXPIRY = "expiry", _("Expired")
+    REVERSAL = "reversal", _("Reversed")
+    REDUCTION = "reduction", _("Reduced on appeal")
