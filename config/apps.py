@@ -5,4 +5,5 @@ class ConfigConfig(AppConfig):
     name = "config"
 
     def ready(self) -> None:
-        from config import checks  # noqa: F401  registers the checks
+        # The checks register themselves; the Celery application becomes the one that tasks are sent through.
+        from config import celery, checks  # noqa: F401

@@ -74,7 +74,7 @@ UNSAFE: tuple[tuple[str, Callable[[], bool], str, str], ...] = (
     ),
     (
         "E011",
-        lambda: not settings.SITE_URL.startswith("https://"),
+        lambda: bool(settings.ALLOWED_HOSTS) and not settings.SITE_URL.startswith("https://"),
         "The address in notices, mails and webhooks is not HTTPS.",
         "Set GUILDHALL_SITE_URL to the public address, starting with https://.",
     ),

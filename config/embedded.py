@@ -122,7 +122,7 @@ def urls(data_dir: Path, *, database_url: str, redis_url: str, environment: str)
             )
         if environment == "demo" and find_running(data_dir) is None:
             raise ImproperlyConfigured(
-                f"{missing} is not set and no embedded servers run in {data_dir}: start them with `make demo`."
+                f"No embedded servers run in {data_dir}: start them with `make demo`, or set {missing}."
             )
     own = layout(data_dir).servers()
     return Servers(

@@ -61,11 +61,12 @@ def listing(name: str, default: tuple[str, ...] = ()) -> list[str]:
     return [part.strip() for part in value.split(",") if part.strip()] if value else list(default)
 
 
-def database(url: str, *, name: str = "DATABASE_URL") -> dict[str, Any]:
+def database(url: str, *, name: str = "DATABASE_URL", connect_timeout: int | None = None) -> dict[str, Any]:
     """Django's settings for `postgresql://user:password@host:port/database?option=value`.
 
     A socket directory goes into the query: `postgresql://user@/database?host=/run/postgresql`.
-    Every other query part becomes a libpq option (`sslmode`, `application_name`, …).
+    Every other query part becomes a libpq option (`sslmode`, `application_name`, …). `connect_timeout` is in
+    seconds and gives way to one in the URL.
     """
     parts = urlsplit(url)
     if parts.scheme not in {"postgresql", "postgres"}:
@@ -77,7 +78,9 @@ def database(url: str, *, name: str = "DATABASE_URL") -> dict[str, Any]:
         port = parts.port
     except ValueError:
         raise ImproperlyConfigured(f"{name} has a port that is not a number.") from None
-    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    options: dict[str, Any] = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if connect_timeout is not None:
+        options.setdefault("connect_timeout", connect_timeout)
     host = options.pop("host", "") or unquote(parts.hostname or "")
     return {
         "ENGINE": "django.db.backends.postgresql",

@@ -7,6 +7,7 @@ config/checks.py; `demo` is set by `make demo`; `test` by the test suite and by 
 from __future__ import annotations
 
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 
 import structlog
@@ -35,7 +36,9 @@ HTTPS = env.flag("GUILDHALL_HTTPS", IS_PRODUCTION)
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]", "testserver")
 ALLOWED_HOSTS = env.listing("GUILDHALL_ALLOWED_HOSTS", () if IS_PRODUCTION else LOCAL_HOSTS)
 CSRF_TRUSTED_ORIGINS = env.listing("GUILDHALL_TRUSTED_ORIGINS")
-SITE_URL = env.text("GUILDHALL_SITE_URL", f"http://localhost:{PORT}").rstrip("/")
+_own_address = f"https://{ALLOWED_HOSTS[0].lstrip('.')}" if HTTPS and ALLOWED_HOSTS else f"http://localhost:{PORT}"
+#: Where links in notices, mails and webhooks lead.
+SITE_URL = env.text("GUILDHALL_SITE_URL", _own_address).rstrip("/")
 
 # --- servers ----------------------------------------------------------------------------------------------------
 _urls = embedded.urls(
@@ -46,13 +49,15 @@ _urls = embedded.urls(
 )
 DATABASES = {
     "default": {
-        **env.database(_urls.database_url),
+        **env.database(_urls.database_url, connect_timeout=5),
         # Celery workers and web threads keep their connection; the health check makes that survive a restart.
         "CONN_MAX_AGE": env.integer("GUILDHALL_DB_CONN_MAX_AGE", 60, lowest=0, highest=3600),
         "CONN_HEALTH_CHECKS": True,
-        "TEST": {"TEMPLATE": "template0"},
     }
 }
+if GUILDHALL_ENV == "test":
+    # Processes that a test starts must find the test's database, not the one it was made from.
+    DATABASES["default"]["NAME"] = env.text("GUILDHALL_TEST_DATABASE", DATABASES["default"]["NAME"])
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = env.redis(_urls.redis_url)
@@ -95,6 +100,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.health.HealthMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "config.csp.PathPolicyMiddleware",
@@ -160,7 +166,6 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SECURE_SSL_REDIRECT = env.flag("GUILDHALL_SSL_REDIRECT", HTTPS)
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # asked from inside, over plain HTTP
 SECURE_HSTS_SECONDS = env.integer("GUILDHALL_HSTS_SECONDS", 31_536_000 if HTTPS else 0, lowest=0, highest=2**31 - 1)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 if env.flag("GUILDHALL_BEHIND_PROXY", False):
@@ -236,8 +241,8 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_PAGINATION_CLASS": "config.pagination.CursorPages",
-    "EXCEPTION_HANDLER": "config.problems.exception_handler",
+    **({"DEFAULT_PAGINATION_CLASS": "config.pagination.CursorPages"} if find_spec("config.pagination") else {}),
+    **({"EXCEPTION_HANDLER": "config.problems.exception_handler"} if find_spec("config.problems") else {}),
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "COERCE_DECIMAL_TO_STRING": True,
 }

@@ -1,0 +1,140 @@
+"""The Celery application: tasks of every concept, and the one table of what runs by the clock.
+
+Tasks are named `<app>.<concept>.<verb>`. Every asynchronous step is nudged by the ledger when its rows commit; the
+sweeps here find what a lost nudge missed, so a nudge may be dropped and Valkey may be emptied without loss.
+"""
+
+from __future__ import annotations
+
+import os
+import pkgutil
+import time
+from datetime import timedelta
+from typing import Any
+
+import redis
+import structlog
+from celery import Celery, bootsteps
+from celery.schedules import crontab, schedule
+from celery.signals import beat_init, celeryd_init, setup_logging
+from django.core.exceptions import ImproperlyConfigured
+from django_structlog.celery.steps import DjangoStructLogInitStep
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+logger = structlog.get_logger(__name__)
+app = Celery("guildhall")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+
+
+def task_packages() -> list[str]:
+    """Every concept folder that may hold a tasks.py."""
+    import appeals
+    import governance
+    import guilds
+
+    apps = (guilds, governance, appeals)
+    concepts = [
+        f"{package.__name__}.{module.name}"
+        for package in apps
+        for module in pkgutil.iter_modules(package.__path__)
+        if module.ispkg and module.name not in {"migrations", "management"}
+    ]
+    return [*(package.__name__ for package in apps), *concepts]
+
+
+app.autodiscover_tasks(task_packages)
+
+#: (task, when). A run that waited longer than its own interval is dropped: the next one does its work.
+SWEEPS: tuple[tuple[str, timedelta | crontab], ...] = (
+    ("governance.ledger.seal", timedelta(seconds=5)),
+    ("governance.webhooks.dispatch", timedelta(seconds=5)),
+    ("governance.violations.detect_sweep", timedelta(seconds=15)),
+    ("governance.penalties.sanction_due", timedelta(seconds=15)),
+    ("governance.penalties.apply_due", timedelta(seconds=15)),
+    ("governance.penalties.lift_due", timedelta(seconds=15)),
+    ("governance.signals.retry_quarantine", timedelta(seconds=60)),
+    ("governance.penalties.expire_points", crontab(minute="7")),
+    ("governance.signals.ensure_partitions", crontab(hour="0", minute="11")),
+)
+
+
+def _entry(task: str, when: timedelta | crontab) -> dict[str, Any]:
+    if isinstance(when, timedelta):
+        return {"task": task, "schedule": schedule(when), "options": {"expires": max(when.total_seconds(), 10)}}
+    return {"task": task, "schedule": when, "options": {"expires": 3600}}
+
+
+app.conf.beat_schedule = {task: _entry(task, when) for task, when in SWEEPS}
+
+
+@setup_logging.connect
+def keep_django_logging(**kwargs: Any) -> None:
+    """Being connected is enough: Celery then leaves the logging of the settings alone."""
+
+
+@celeryd_init.connect
+@beat_init.connect
+def refuse_unsafe_settings(**kwargs: Any) -> None:
+    from config.checks import refuse_unsafe_settings
+
+    try:
+        refuse_unsafe_settings()
+    except ImproperlyConfigured as error:
+        raise SystemExit(str(error)) from error  # Celery's signals swallow every other exception
+
+
+WORKERS_KEY = "guildhall:workers"
+HEARTBEAT_SECONDS = 3
+#: A worker counts as alive for this long after its last heartbeat.
+HEARTBEAT_LIFE_SECONDS = 12
+
+
+class Heartbeat(bootsteps.StartStopStep):
+    """While the worker consumes, note its host name and the time in Valkey, where /readyz looks."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, consumer: Any, **kwargs: Any) -> None:
+        self.timer: Any = None
+        # The heartbeat runs between the worker's own deliveries: a stuck broker must not hold those up for long.
+        self.valkey = valkey()
+        super().__init__(consumer, **kwargs)
+
+    def start(self, consumer: Any) -> None:
+        self.beat(consumer.hostname)
+        self.timer = consumer.timer.call_repeatedly(HEARTBEAT_SECONDS, self.beat, (consumer.hostname,))
+
+    def stop(self, consumer: Any) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+        try:
+            self.valkey.zrem(WORKERS_KEY, consumer.hostname)
+        except redis.RedisError as error:
+            logger.warning("heartbeat_not_removed", error=str(error))
+
+    shutdown = stop
+
+    def beat(self, hostname: str) -> None:
+        now = time.time()
+        try:
+            self.valkey.zadd(WORKERS_KEY, {hostname: now})
+            self.valkey.zremrangebyscore(WORKERS_KEY, "-inf", now - 3600)
+        except redis.RedisError as error:
+            logger.warning("heartbeat_failed", error=str(error))
+
+
+def valkey() -> redis.Redis:
+    """A client of the broker's database that gives up after two seconds."""
+    from django.conf import settings
+
+    return redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=2)
+
+
+def workers_alive() -> int:
+    """How many workers have shown a heartbeat lately. Raises redis.RedisError when Valkey does not answer."""
+    return int(valkey().zcount(WORKERS_KEY, time.time() - HEARTBEAT_LIFE_SECONDS, "+inf"))
+
+
+app.steps["consumer"].add(Heartbeat)
+app.steps["worker"].add(DjangoStructLogInitStep)

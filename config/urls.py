@@ -1,0 +1,20 @@
+from importlib.util import find_spec
+
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from oauth2_provider.views import TokenView
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("", RedirectView.as_view(url="/admin/"), name="root"),
+    path("admin/", admin.site.urls),
+    path("oauth/token/", TokenView.as_view(), name="oauth-token"),
+    path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
+    path("i18n/", include("django.conf.urls.i18n")),
+]
+if find_spec("config.api"):
+    urlpatterns.append(path("api/v1/", include("config.api")))
+if find_spec("appeals.portal"):
+    urlpatterns.append(path("portal/", include("appeals.portal.urls")))
