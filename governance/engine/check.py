@@ -1,0 +1,129 @@
+"""Everything that is wrong with a rule, found when it is saved rather than when it meets a signal."""
+
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+
+from cel_expr_python import cel
+
+from governance.engine.durations import format_duration
+from governance.engine.environment import (
+    ONBOARDED_VARIABLE,
+    WHEN_NAMES,
+    WHERE_NAMES,
+    compile_source,
+    environment_for,
+    rewritten,
+)
+from governance.engine.errors import RuleError
+from governance.engine.limits import MAX_SOURCE, TYPE_NAMES, faults
+from governance.engine.spec import MeasureSpec, RuleSpec, parse_aggregate
+from governance.engine.syntax import LOOPS, Node, parse
+from governance.engine.tokens import KEYWORDS, RESERVED
+
+MAX_WINDOW = timedelta(days=400)
+MAX_MEASURES = 20
+MAX_TYPES = 50
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_TAKEN = WHEN_NAMES | TYPE_NAMES | KEYWORDS | RESERVED | LOOPS | {ONBOARDED_VARIABLE, "has", "size", "matches"}
+
+
+def check_rule(spec: RuleSpec) -> list[RuleError]:
+    """All faults of a rule in the order of its fields; empty when it may be compiled."""
+    errors = list(_about_fields(spec))
+    usable: list[MeasureSpec] = []
+    seen: set[str] = set()
+    for index, measure in enumerate(spec.measures):
+        found = list(_about_measure(measure, f"measures[{index}]", seen))
+        errors += found
+        seen.add(measure.name)
+        # a measure with a bad window is still a name that `when` may use
+        if not any(error.where.endswith((".name", ".aggregate")) for error in found):
+            usable.append(measure)
+    names = WHEN_NAMES | {measure.name for measure in spec.measures}
+    complete = len(usable) == len(spec.measures)
+    errors += _about_source(spec.when, "when", frozenset(names), tuple(usable), typed=complete)
+    return errors
+
+
+def _about_fields(spec: RuleSpec) -> Iterator[RuleError]:
+    if not spec.on:
+        yield RuleError("name at least one signal type", where="on")
+    if len(spec.on) > MAX_TYPES:
+        yield RuleError(f"{len(spec.on)} signal types; at most {MAX_TYPES}", where="on")
+    if not spec.markets:
+        yield RuleError('name at least one market, or "*" for all', where="markets")
+    if spec.cap is not None and spec.cap < 1:
+        yield RuleError("a cap is at least 1; leave it out for no cap", where="cap")
+    if not timedelta(0) <= spec.cooldown <= MAX_WINDOW:
+        yield RuleError(f"a cooldown is between 0d and {format_duration(MAX_WINDOW)}", where="cooldown")
+    if spec.effective_from is not None and spec.effective_from.tzinfo is None:
+        yield RuleError("the time needs a time zone", where="effective_from")
+    if len(spec.measures) > MAX_MEASURES:
+        yield RuleError(f"{len(spec.measures)} measures; at most {MAX_MEASURES}", where="measures")
+
+
+def _about_measure(measure: MeasureSpec, where: str, seen: set[str]) -> Iterator[RuleError]:
+    if not _NAME.fullmatch(measure.name):
+        yield RuleError(
+            f"{measure.name!r} is not a name: lower-case letters, digits and _", where=f"{where}.name"
+        )
+    elif measure.name in _TAKEN:
+        yield RuleError(f"the name {measure.name!r} is taken; choose another", where=f"{where}.name")
+    elif measure.name in seen:
+        yield RuleError(f"two measures are called {measure.name!r}", where=f"{where}.name")
+    try:
+        parse_aggregate(measure.aggregate)
+    except ValueError as refusal:
+        yield RuleError(str(refusal), where=f"{where}.aggregate")
+    if measure.window <= timedelta(0):
+        yield RuleError("a window is longer than nothing, such as 30d", where=f"{where}.window")
+    elif measure.window > MAX_WINDOW:
+        yield RuleError(
+            f"a window of {measure.window.days} days; at most {format_duration(MAX_WINDOW)}",
+            where=f"{where}.window",
+        )
+    if measure.per not in ("guild", "creator"):
+        yield RuleError(f"{measure.per!r} is not guild or creator", where=f"{where}.per")
+    if len(measure.types) > MAX_TYPES:
+        yield RuleError(f"{len(measure.types)} signal types; at most {MAX_TYPES}", where=f"{where}.types")
+    if measure.where is not None:
+        yield from _about_source(measure.where, f"{where}.where", WHERE_NAMES, (), typed=True)
+
+
+def _about_source(
+    source: str, where: str, names: frozenset[str], measures: tuple[MeasureSpec, ...], *, typed: bool
+) -> list[RuleError]:
+    errors: list[RuleError] = []
+    try:
+        node = parse_checked(source)
+        errors += faults(source, node, names)
+        if typed and not errors:
+            compile_checked(source, node, measures)
+    except RuleError as error:
+        errors.append(error)
+    for error in errors:
+        error.where = where
+    return errors
+
+
+def parse_checked(source: str) -> Node:
+    """The tree of a source of permitted length."""
+    if len(source) > MAX_SOURCE:
+        raise RuleError(
+            f"{len(source)} characters; at most {MAX_SOURCE}: split the rule", position=MAX_SOURCE, line=None
+        )
+    if unusable := next((at for at, letter in enumerate(source) if "\ud800" <= letter <= "\udfff"), None):
+        raise RuleError("half a character (a lone surrogate)", position=unusable)
+    return parse(source)
+
+
+def compile_checked(source: str, node: Node, measures: tuple[MeasureSpec, ...]) -> cel.Expression:
+    """The runtime's program; RuleError unless it can yield true or false."""
+    program = compile_source(
+        environment_for(measures), rewritten(source, node, measures), source, known=measures
+    )
+    if program.return_type() not in (cel.Type.BOOL, cel.Type.DYN):
+        kind = program.return_type().name().lower()
+        raise RuleError(f"this yields a {kind}, not true or false; compare it with something", position=node.start)
+    return program

@@ -1,0 +1,274 @@
+"""Which rules a signal meets. One activation per signal, shared by all rules of its type and market.
+
+A program call costs far more than a comparison, so rules are asked in chunks: first `r1 || r2 || …`, which is true exactly when one
+of them is (CEL's || passes over errors), and only then each by name. What kept a rule from matching is worked out when asked for.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC
+from functools import cached_property
+from typing import Any, Literal
+
+from cel_expr_python import cel
+
+from governance.engine.compiled import CompiledRule
+from governance.engine.environment import ONBOARDED, ONBOARDED_VARIABLE, environment_for
+from governance.engine.facts import SignalFacts, SignalTooLarge, safe_number, safe_record
+from governance.engine.spec import MeasureSpec, parse_aggregate
+
+State = Literal["true", "false", "unknown", "error"]
+
+# Long enough to spread the cost of a call, short enough that one match does not make many rules be asked alone
+_CHUNK_RULES = 16
+_CHUNK_CHARACTERS = 20_000
+
+
+class Outcome:
+    """What one rule said of one signal.
+
+    `state` is "unknown" when something it reads is absent or null where a value is needed, "error" when it failed otherwise
+    (a text compared with a number, division by zero, a signal beyond limits); neither is a match.
+    """
+
+    __slots__ = ("_ask", "_found", "matched", "rule")
+
+    def __init__(
+        self, rule: CompiledRule, matched: bool, ask: Callable[[CompiledRule], tuple[State, str]]
+    ) -> None:
+        self.rule = rule
+        self.matched = matched
+        self._ask = ask
+        self._found: tuple[State, str] | None = ("true", "") if matched else None
+
+    def _answer(self) -> tuple[State, str]:
+        if self._found is None:
+            self._found = self._ask(self.rule)
+        return self._found
+
+    @property
+    def state(self) -> State:
+        """"true", "false", "unknown" or "error"."""
+        return self._answer()[0]
+
+    @property
+    def reason(self) -> str:
+        """The runtime's words for "unknown" and "error", else empty."""
+        return self._answer()[1]
+
+    def __repr__(self) -> str:
+        return f"<Outcome {self.rule.spec.code} {self.state}>"
+
+
+class Evaluator:
+    """Compiled rules, indexed by signal type and market. Holds no state of signals; safe to keep for a process's life."""
+
+    def __init__(self, rules: Sequence[CompiledRule]) -> None:
+        self.rules = tuple(rules)
+        self._everywhere: dict[str, list[CompiledRule]] = defaultdict(list)
+        self._local: dict[tuple[str, str], list[CompiledRule]] = defaultdict(list)
+        for rule in self.rules:
+            for signal_type in dict.fromkeys(rule.spec.on):
+                if rule.spec.everywhere:
+                    self._everywhere[signal_type].append(rule)
+                else:
+                    for market in dict.fromkeys(rule.spec.markets):
+                        self._local[signal_type, market].append(rule)
+        self._chunks_everywhere = {name: _chunks(found) for name, found in self._everywhere.items()}
+        self._chunks_local = {place: _chunks(found) for place, found in self._local.items()}
+        self._environment = environment_for(measure for rule in self.rules for measure in rule.measures)
+
+    @property
+    def signal_types(self) -> frozenset[str]:
+        """Types that any rule listens to."""
+        return frozenset(self._everywhere) | {signal_type for signal_type, _ in self._local}
+
+    def rules_for(self, signal_type: str, market: str) -> list[CompiledRule]:
+        """The rules a signal of this type in this market is held against, those for all markets first."""
+        return self._everywhere.get(signal_type, []) + self._local.get((signal_type, market), [])
+
+    def measures_for(self, signal_type: str, market: str) -> dict[str, MeasureSpec]:
+        """What must be computed before `evaluate`, by `MeasureSpec.key`; shared measures once."""
+        return {
+            measure.key: measure
+            for rule in self.rules_for(signal_type, market)
+            for measure in rule.measures
+        }
+
+    def evaluate(self, facts: SignalFacts, measures: Mapping[str, Any]) -> list[Outcome]:
+        """One outcome per rule of the signal's type and market; `measures` by `MeasureSpec.key`, a missing one is unknown.
+
+        Never raises for what is in the signal. Dates (`effective_from`), cooldown and cap are the caller's.
+        """
+        market = str(facts.market.get("code", ""))
+        found = [
+            *self._chunks_everywhere.get(facts.signal_type, ()),
+            *self._chunks_local.get((facts.signal_type, market), ()),
+        ]
+        if not found:
+            return []
+        wanted = [measure for chunk in found for measure in chunk.measures]
+        try:
+            asking = _Asking(self._environment, facts, wanted, measures)
+        except SignalTooLarge as refusal:
+            reason = str(refusal)
+            return [
+                Outcome(rule, False, lambda _: ("error", reason)) for chunk in found for rule in chunk.rules
+            ]
+        return [
+            Outcome(rule, matched, asking.state)
+            for chunk in found
+            for rule, matched in zip(chunk.rules, chunk.matched(asking.activation), strict=True)
+        ]
+
+
+class _Chunk:
+    def __init__(self, rules: Sequence[CompiledRule]) -> None:
+        self.rules = tuple(rules)
+        self.measures = tuple({measure.key: measure for rule in rules for measure in rule.measures}.values())
+        self.nothing = [False] * len(self.rules)
+
+    @cached_property
+    def any_of(self) -> cel.Expression:
+        return self._program(" || ".join(f"({rule.source}\n)" for rule in self.rules))
+
+    @cached_property
+    def each_of(self) -> cel.Expression:
+        return self._program("[" + ", ".join(f"dyn({rule.source}\n)" for rule in self.rules) + "]")
+
+    def _program(self, source: str) -> cel.Expression:
+        return environment_for(self.measures).compile(source)
+
+    def matched(self, activation: cel.Activation) -> Sequence[bool]:
+        if len(self.rules) == 1:
+            return [_is_true(self.rules[0].program, activation)]
+        if not _is_true(self.any_of, activation):
+            return self.nothing
+        try:
+            listed = self.each_of.eval(activation)
+        except RuntimeError:  # the runtime's budget is spent; each rule alone has its own
+            listed = None
+        if listed is not None and listed.type() != cel.Type.ERROR:
+            return [value is True for value in listed.plain_value()]
+        return [_is_true(rule.program, activation) for rule in self.rules]
+
+
+def _chunks(rules: Sequence[CompiledRule]) -> list[_Chunk]:
+    """In order. A rule with loops stands alone: it may spend the iteration budget, which is per call."""
+    chunks: list[_Chunk] = []
+    current: list[CompiledRule] = []
+
+    def close() -> None:
+        if current:
+            chunks.append(_Chunk(list(current)))
+            current.clear()
+
+    for rule in rules:
+        size = sum(len(other.source) for other in current) + len(rule.source)
+        if rule.loops or len(current) >= _CHUNK_RULES or size > _CHUNK_CHARACTERS:
+            close()
+        current.append(rule)
+        if rule.loops:
+            close()
+    close()
+    return chunks
+
+
+def _is_true(program: cel.Expression, activation: cel.Activation) -> bool:
+    """An ERROR's value is a non-empty text, so nothing but True itself counts."""
+    try:
+        return program.eval(activation).value() is True
+    except RuntimeError:  # iteration budget
+        return False
+
+
+class _Asking:
+    """One signal's activation, and why a rule did not match on it."""
+
+    def __init__(
+        self,
+        environment: cel.Env,
+        facts: SignalFacts,
+        wanted: Iterable[MeasureSpec],
+        values: Mapping[str, Any],
+    ) -> None:
+        self.bound = bindings(facts, wanted, values)
+        self.activation = environment.Activation(self.bound)
+
+    def state(self, rule: CompiledRule) -> tuple[State, str]:
+        return answer(rule.program, self.activation, rule.paths, self.bound, rule.measures)
+
+
+def bindings(
+    facts: SignalFacts, wanted: Iterable[MeasureSpec], values: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The variables of an activation. Raises SignalTooLarge.
+
+    A measure without a value is left out, which makes what reads it unknown; only max may be null, when nothing was found.
+    """
+    bound: dict[str, Any] = {
+        "signal": safe_record(facts.signal),
+        "signal_type": facts.signal_type,
+        "signal_time": facts.signal_time.astimezone(UTC),
+        "guild": safe_record(facts.guild),
+        "creator": safe_record(facts.creator),
+        "market": safe_record(facts.market),
+    }
+    onboarded = facts.guild.get(ONBOARDED[1])
+    if onboarded is not None:
+        bound[ONBOARDED_VARIABLE] = onboarded.astimezone(UTC)
+    for measure in wanted:
+        if measure.key in values:
+            value = safe_number(values[measure.key])
+            if value is not None or parse_aggregate(measure.aggregate).function == "max":
+                bound[measure.variable] = value
+    return bound
+
+
+def answer(
+    program: cel.Expression,
+    activation: cel.Activation,
+    paths: Iterable[tuple[str, ...]],
+    bound: Mapping[str, Any],
+    measures: Iterable[MeasureSpec] = (),
+) -> tuple[State, str]:
+    """Evaluate one program and name its state and, for unknown and error, the runtime's reason."""
+    try:
+        result = program.eval(activation)
+    except RuntimeError as refusal:
+        return "error", str(refusal).removesuffix(" [INTERNAL]")
+    kind = result.type()
+    if kind == cel.Type.BOOL:
+        return ("true" if result.value() else "false"), ""
+    if kind != cel.Type.ERROR:
+        return "error", f"yields a {kind.name().lower()}, not true or false"
+    reason = str(result.value())
+    if _certain_error(reason):
+        return "error", reason
+    names = {measure.name: measure.variable for measure in measures}
+    if _lacks_value(reason) or any(missing(path, bound, names) for path in paths):
+        return "unknown", reason
+    return "error", reason
+
+
+def missing(path: tuple[str, ...], bound: Mapping[str, Any], names: Mapping[str, str]) -> bool:
+    """True when the path leads nowhere or to null; measures are looked up under their shared names."""
+    value: Any = bound
+    for index, step in enumerate(path):
+        key = names.get(step, step) if index == 0 else step
+        if not isinstance(value, Mapping) or value.get(key) is None:
+            return not isinstance(value, Mapping) and value is None or isinstance(value, Mapping)
+        value = value[key]
+    return False
+
+
+def _lacks_value(reason: str) -> bool:
+    return (
+        reason.startswith(("NOT_FOUND", "UNKNOWN: Index error", "UNKNOWN: No value with name"))
+        or "null_type" in reason
+        or "NoneType" in reason
+    )
+
+
+def _certain_error(reason: str) -> bool:
+    return reason.startswith(("OUT_OF_RANGE", "INVALID_ARGUMENT: divide by zero", "INVALID_ARGUMENT: modulus"))

@@ -1,0 +1,197 @@
+"""What keeps one rule from stopping a worker: sizes and shapes refused before anything is compiled.
+
+The runtime stops an evaluation after 10,000 loop steps, and RE2 is linear in the text. What remains is the cost of one step, and
+these limits bound it: docs/rules.md lists them for authors.
+"""
+
+import difflib
+import re
+from collections.abc import Iterator
+
+from cel_expr_python import cel
+
+from governance.engine.environment import KNOWN_KEYS, environment
+from governance.engine.errors import RuleError
+from governance.engine.syntax import (
+    Call,
+    Index,
+    ListOf,
+    Literal,
+    MapOf,
+    Name,
+    Node,
+    Select,
+    is_loop,
+    path_of,
+    walk,
+)
+from governance.engine.tokens import line_of
+
+MAX_SOURCE = 2_000  # characters
+MAX_ITEMS = 200  # of a list or map written in a rule
+MAX_LOOP_NESTING = 2
+MAX_PATTERNS = 4  # regular expressions in one expression; the runtime builds each anew at every evaluation
+MAX_PATTERN = 200  # characters
+MAX_REPEATS = 100  # product of all counted repetitions in one pattern
+MAX_SEARCHES = 2  # searches for a text that is itself looked up: their cost is a product
+MAX_LOOP_NEEDLE = 64  # characters
+
+SEARCHES = frozenset({"contains", "startsWith", "endsWith", "matches"})
+TYPE_NAMES = frozenset("bool bytes double int list map null_type string type uint google".split())
+_COUNTED = re.compile(r"\{(\d*)(?:,(\d*))?\}")
+_WIDE = re.compile(r"\\[pP]")
+
+
+def faults(source: str, node: Node, names: frozenset[str]) -> Iterator[RuleError]:
+    """Everything wrong with the tree that types do not show; `names` are the variables this expression may use."""
+    checker = _Checker(source, names)
+    yield from checker.visit(node, frozenset(), 0)
+    yield from checker.totals(node)
+
+
+class _Checker:
+    def __init__(self, source: str, names: frozenset[str]) -> None:
+        self.source = source
+        self.names = names
+
+    def fault(self, message: str, position: int) -> RuleError:
+        return RuleError(message, position=position, line=line_of(self.source, position))
+
+    def visit(self, node: Node, bound: frozenset[str], loops: int) -> Iterator[RuleError]:
+        if isinstance(node, Name):
+            yield from self.name(node, bound)
+        elif isinstance(node, (Select, Index)):
+            yield from self.known_key(node, bound)
+        elif isinstance(node, (ListOf, MapOf)):
+            size = len(node.items) if isinstance(node, ListOf) else len(node.entries)
+            if size > MAX_ITEMS:
+                yield self.fault(
+                    f"a list of {size} items; at most {MAX_ITEMS}: keep long lists in the signal or split the rule",
+                    node.start,
+                )
+        elif isinstance(node, Call):
+            yield from self.call(node, bound, loops)
+            if is_loop(node):
+                return
+        for child in node.children():
+            yield from self.visit(child, bound, loops)
+
+    def name(self, node: Name, bound: frozenset[str]) -> Iterator[RuleError]:
+        if node.name in bound or node.name in self.names or node.name in TYPE_NAMES:
+            return
+        close = difflib.get_close_matches(node.name, sorted(self.names | bound), n=1)
+        cure = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(self.names))}"
+        yield self.fault(f"unknown name {node.name!r}; {cure}", node.start)
+
+    def known_key(self, node: Select | Index, bound: frozenset[str]) -> Iterator[RuleError]:
+        owner = node.operand
+        if not isinstance(owner, Name) or owner.name in bound or owner.name not in KNOWN_KEYS:
+            return
+        if owner.name not in self.names:
+            return  # reported as an unknown name
+        path = path_of(node)
+        if path is None:
+            yield self.fault(f"write {owner.name}.field with a fixed field name", node.start)
+        elif path[1] not in KNOWN_KEYS[owner.name]:
+            known = ", ".join(sorted(KNOWN_KEYS[owner.name]))
+            yield self.fault(f"{owner.name} has no field {path[1]!r}; known are {known}", node.start)
+
+    def call(self, node: Call, bound: frozenset[str], loops: int) -> Iterator[RuleError]:
+        if node.target is not None and node.function in ("map", "filter"):
+            yield self.fault(
+                f"{node.function}() builds lists and is not part of rules; use exists, all or a measure",
+                node.name_start,
+            )
+        elif node.target is None and node.function == "has":
+            if len(node.args) != 1 or not isinstance(node.args[0], Select):
+                yield self.fault("has() takes a field, such as has(signal.amount)", node.start)
+        elif is_loop(node):
+            yield from self.loop(node, bound, loops)
+        elif node.target is not None and node.function in SEARCHES and len(node.args) == 1:
+            yield from self.search(node, loops, bound)
+
+    def loop(self, node: Call, bound: frozenset[str], loops: int) -> Iterator[RuleError]:
+        variable, body, target = node.args[0], node.args[1], node.target
+        assert isinstance(variable, Name) and target is not None
+        if loops >= MAX_LOOP_NESTING:
+            yield self.fault(
+                f"exists/all inside each other more than {MAX_LOOP_NESTING} deep; use a measure", node.name_start
+            )
+            return
+        if variable.name in self.names | bound | TYPE_NAMES:
+            yield self.fault(f"the loop variable {variable.name!r} hides a name; choose another", variable.start)
+            return
+        yield from self.visit(target, bound, loops)
+        yield from self.visit(body, bound | {variable.name}, loops + 1)
+
+    def search(self, node: Call, loops: int, bound: frozenset[str]) -> Iterator[RuleError]:
+        wanted = node.args[0]
+        literal = wanted.value if isinstance(wanted, Literal) and isinstance(wanted.value, str) else None
+        if node.function == "matches":
+            yield from self.pattern(node, literal, loops)
+        elif loops:
+            if literal is None and node.function == "contains":
+                yield self.fault("inside exists/all, contains() takes a fixed text", wanted.start)
+            elif literal is not None and len(literal) > MAX_LOOP_NEEDLE:
+                yield self.fault(f"inside exists/all, a text of at most {MAX_LOOP_NEEDLE} characters", wanted.start)
+            elif node.target is not None and not _mentions(node.target, bound):
+                yield self.fault("this does not depend on the loop variable; write it outside exists/all", node.start)
+
+    def pattern(self, node: Call, literal: str | None, loops: int) -> Iterator[RuleError]:
+        start = node.args[0].start
+        if loops:
+            yield self.fault(
+                "matches() inside exists/all is too costly; use contains, startsWith or ==", node.name_start
+            )
+        elif literal is None:
+            yield self.fault("the pattern must be a fixed text", start)
+        elif len(literal) > MAX_PATTERN:
+            yield self.fault(
+                f"a pattern of {len(literal)} characters; at most {MAX_PATTERN}: split it with ||", start
+            )
+        elif _repeats(literal) > MAX_REPEATS:
+            yield self.fault(
+                f"counted repetitions multiply to more than {MAX_REPEATS}; use * or +, or split the pattern", start
+            )
+        elif len(_WIDE.findall(literal)) * _repeats(literal) > 4:
+            yield self.fault(
+                "character classes \\p cannot be repeated by count or used more than 4 times", start
+            )
+        else:
+            trial = _TRIAL.compile("signal.x.matches(signal_type)").eval(
+                data={"signal": {"x": ""}, "signal_type": literal}
+            )
+            if trial.type() == cel.Type.ERROR:
+                reason = str(trial.value()).removeprefix("INVALID_ARGUMENT: invalid regular expression: ")
+                yield self.fault(f"not a regular expression (RE2): {reason}", start)
+
+    def totals(self, node: Node) -> Iterator[RuleError]:
+        calls = [part for part in walk(node) if isinstance(part, Call) and part.target is not None]
+        patterns = [call for call in calls if call.function == "matches"]
+        looked_up = [
+            call
+            for call in calls
+            if call.function == "contains" and call.args and not isinstance(call.args[0], Literal)
+        ]
+        if len(patterns) > MAX_PATTERNS:
+            yield self.fault(
+                f"at most {MAX_PATTERNS} calls of matches(); join patterns with |", patterns[MAX_PATTERNS].start
+            )
+        if len(looked_up) > MAX_SEARCHES:
+            yield self.fault(
+                f"at most {MAX_SEARCHES} searches for a text that is itself a field", looked_up[MAX_SEARCHES].start
+            )
+
+
+_TRIAL = environment()
+
+
+def _mentions(node: Node, names: frozenset[str]) -> bool:
+    return any(isinstance(part, Name) and part.name in names for part in walk(node))
+
+
+def _repeats(pattern: str) -> int:
+    product = 1
+    for lowest, highest in _COUNTED.findall(pattern):
+        product *= max(int(highest or 0), int(lowest or 0), 1)
+    return product
