@@ -155,6 +155,7 @@ class Penalty(models.Model):
     """One measure against a guild, for one confirmed violation or one band crossing. Times are aware UTC.
 
     `params` is the ladder step as written ({"kind", "days"?, …}); `effect` is what `apply` must remember for `reverse`.
+    The penalties of one sanction share one notice; a held one has none until it is released.
     """
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
@@ -172,7 +173,7 @@ class Penalty(models.Model):
     kind = models.CharField(max_length=24, choices=PenaltyKind)
     params = models.JSONField(default=dict)
     status = models.CharField(max_length=12, choices=PenaltyStatus)
-    notice = models.OneToOneField(Notice, on_delete=models.PROTECT, related_name="penalty")
+    notice = models.ForeignKey(Notice, null=True, blank=True, on_delete=models.PROTECT, related_name="penalties")
     proposed_at = models.DateTimeField()
     proposed_by = models.ForeignKey(
         User,
@@ -231,6 +232,10 @@ class Penalty(models.Model):
             models.CheckConstraint(
                 condition=~Q(status=PenaltyStatus.IN_FORCE) | Q(applied_at__isnull=False),
                 name="penalty_in_force_was_applied",
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=[PenaltyStatus.HELD, PenaltyStatus.CANCELLED]) | Q(notice__isnull=False),
+                name="penalty_has_notice_before_effect",
             ),
         ]
 
