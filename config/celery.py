@@ -61,7 +61,11 @@ SWEEPS: tuple[tuple[str, timedelta | crontab], ...] = (
 
 def _entry(task: str, when: timedelta | crontab) -> dict[str, Any]:
     if isinstance(when, timedelta):
-        return {"task": task, "schedule": schedule(when), "options": {"expires": max(when.total_seconds(), 10)}}
+        return {
+            "task": task,
+            "schedule": schedule(when),
+            "options": {"expires": max(when.total_seconds(), 10)},
+        }
     return {"task": task, "schedule": when, "options": {"expires": 3600}}
 
 

@@ -24,12 +24,21 @@ UNSAFE: tuple[tuple[str, Callable[[], bool], str, str], ...] = (
     ),
     (
         "E002",
-        lambda: bool(settings.SECRET_KEY)
-        and (len(settings.SECRET_KEY) < SHORTEST_SECRET or len(set(settings.SECRET_KEY)) < FEWEST_DISTINCT),
+        lambda: (
+            bool(settings.SECRET_KEY)
+            and (
+                len(settings.SECRET_KEY) < SHORTEST_SECRET or len(set(settings.SECRET_KEY)) < FEWEST_DISTINCT
+            )
+        ),
         "The secret key is short or repetitive.",
         "Set GUILDHALL_SECRET_KEY to 50 or more random characters.",
     ),
-    ("E003", lambda: bool(settings.DEBUG), "DEBUG is on.", "Unset GUILDHALL_DEBUG: its pages show settings and data."),
+    (
+        "E003",
+        lambda: bool(settings.DEBUG),
+        "DEBUG is on.",
+        "Unset GUILDHALL_DEBUG: its pages show settings and data.",
+    ),
     (
         "E004",
         lambda: not settings.ALLOWED_HOSTS,
@@ -92,7 +101,9 @@ def check_production_settings(app_configs: Sequence[AppConfig] | None, **kwargs:
     if settings.GUILDHALL_ENV != "production":
         return []
     return [
-        Error(wrong, hint=remedy, id=f"guildhall.{number}") for number, unsafe, wrong, remedy in UNSAFE if unsafe()
+        Error(wrong, hint=remedy, id=f"guildhall.{number}")
+        for number, unsafe, wrong, remedy in UNSAFE
+        if unsafe()
     ]
 
 

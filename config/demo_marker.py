@@ -30,6 +30,14 @@ def remove(directory: Path) -> None:
     (directory / FILE).unlink(missing_ok=True)
 
 
+def written_by(directory: Path) -> int | None:
+    """The process that left the note; None when there is no note."""
+    try:
+        return int(json.loads((directory / FILE).read_text())["pid"])
+    except (FileNotFoundError, ValueError, KeyError):
+        return None
+
+
 def running(directory: Path) -> dict[str, str] | None:
     """The environment of the demo running in this data directory; None when it is gone or was killed."""
     try:

@@ -310,7 +310,9 @@ def _start_postgres(place: Layout, *, durable: bool) -> None:
         if _command_line(pid) is not None and _postgres_pid(place) is None:
             recorded.unlink()  # the pid now belongs to another program, which PostgreSQL would not notice
         elif not _wait_gone(pid, STOP_SECONDS):
-            raise EmbeddedServerError(f"PostgreSQL {pid} does not answer. {_tail(place.logs / 'postgres.log')}")
+            raise EmbeddedServerError(
+                f"PostgreSQL {pid} does not answer. {_tail(place.logs / 'postgres.log')}"
+            )
     if not (place.postgres / "PG_VERSION").exists():
         # A start that was interrupted half-way leaves a directory that initdb refuses.
         shutil.rmtree(place.postgres, ignore_errors=True)
@@ -346,7 +348,7 @@ def _create_database(place: Layout) -> None:
 
     with psycopg.connect(f"host={place.run} user=postgres dbname=postgres", autocommit=True) as connection:
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
-            connection.execute(f"CREATE DATABASE {DATABASE}")  # type: ignore[arg-type,call-overload]
+            connection.execute("CREATE DATABASE " + DATABASE)
 
 
 # --- Valkey -------------------------------------------------------------------------------------------------------
@@ -375,9 +377,17 @@ def _start_valkey(place: Layout, *, durable: bool) -> None:
         "pidfile": str(place.valkey_pid),
         "logfile": str(log),
     }
-    command = [str(get_binary_path()), *(part for name, value in settings.items() for part in (f"--{name}", value))]
+    command = [
+        str(get_binary_path()),
+        *(part for name, value in settings.items() for part in (f"--{name}", value)),
+    ]
     done = subprocess.run(
-        command, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False
+        command,
+        cwd="/",
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
     )
     until = time.monotonic() + START_SECONDS
     while done.returncode == 0 and not (_valkey_process(place) and _answers(place.valkey_socket)):

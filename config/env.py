@@ -70,7 +70,9 @@ def database(url: str, *, name: str = "DATABASE_URL", connect_timeout: int | Non
     """
     parts = urlsplit(url)
     if parts.scheme not in {"postgresql", "postgres"}:
-        raise ImproperlyConfigured(f"{name} must start with postgresql://: Guildhall speaks to no other database.")
+        raise ImproperlyConfigured(
+            f"{name} must start with postgresql://: Guildhall speaks to no other database."
+        )
     database_name = unquote(parts.path.lstrip("/"))
     if not database_name:
         raise ImproperlyConfigured(f"{name} names no database: postgresql://user@host/DATABASE.")

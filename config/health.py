@@ -37,7 +37,11 @@ def _worker() -> str:
 
 
 #: Part → what is wrong with it, empty when it answers.
-PARTS: tuple[tuple[str, Callable[[], str]], ...] = (("database", _database), ("broker", _broker), ("worker", _worker))
+PARTS: tuple[tuple[str, Callable[[], str]], ...] = (
+    ("database", _database),
+    ("broker", _broker),
+    ("worker", _worker),
+)
 
 
 def readiness() -> dict[str, str]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import structlog
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
+from structlog.tracebacks import ExceptionDictTransformer
 
 from config import embedded, env
 from guilds.accounts.enums import Scope
@@ -36,7 +37,9 @@ HTTPS = env.flag("GUILDHALL_HTTPS", IS_PRODUCTION)
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]", "testserver")
 ALLOWED_HOSTS = env.listing("GUILDHALL_ALLOWED_HOSTS", () if IS_PRODUCTION else LOCAL_HOSTS)
 CSRF_TRUSTED_ORIGINS = env.listing("GUILDHALL_TRUSTED_ORIGINS")
-_own_address = f"https://{ALLOWED_HOSTS[0].lstrip('.')}" if HTTPS and ALLOWED_HOSTS else f"http://localhost:{PORT}"
+_own_address = (
+    f"https://{ALLOWED_HOSTS[0].lstrip('.')}" if HTTPS and ALLOWED_HOSTS else f"http://localhost:{PORT}"
+)
 #: Where links in notices, mails and webhooks lead.
 SITE_URL = env.text("GUILDHALL_SITE_URL", _own_address).rstrip("/")
 
@@ -166,7 +169,9 @@ SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 SECURE_SSL_REDIRECT = env.flag("GUILDHALL_SSL_REDIRECT", HTTPS)
-SECURE_HSTS_SECONDS = env.integer("GUILDHALL_HSTS_SECONDS", 31_536_000 if HTTPS else 0, lowest=0, highest=2**31 - 1)
+SECURE_HSTS_SECONDS = env.integer(
+    "GUILDHALL_HSTS_SECONDS", 31_536_000 if HTTPS else 0, lowest=0, highest=2**31 - 1
+)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = HTTPS
 if env.flag("GUILDHALL_BEHIND_PROXY", False):
     # Only a proxy that sets this header itself, and drops the one a client sent, may be in front.
@@ -186,7 +191,12 @@ CONTENT_SECURITY_POLICY = {
 # --- languages and times ----------------------------------------------------------------------------------------
 USE_I18N = True
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", _("English")), ("de", _("German")), ("es", _("Spanish")), ("pt-br", _("Brazilian Portuguese"))]
+LANGUAGES = [
+    ("en", _("English")),
+    ("de", _("German")),
+    ("es", _("Spanish")),
+    ("pt-br", _("Brazilian Portuguese")),
+]
 LOCALE_PATHS = [BASE_DIR / "locale"]
 USE_TZ = True
 TIME_ZONE = "UTC"
@@ -195,17 +205,16 @@ TIME_ZONE = "UTC"
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
 STATICFILES_DIRS = [path for path in [BASE_DIR / "config" / "static"] if path.is_dir()]
-_static_storage = {
-    "production": "whitenoise.storage.CompressedManifestStaticFilesStorage",
-    "demo": "whitenoise.storage.CompressedManifestStaticFilesStorage",
-    # Tests serve straight from the sources, without a collectstatic that could be out of date.
-    "test": "django.contrib.staticfiles.storage.StaticFilesStorage",
-}
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": _static_storage[GUILDHALL_ENV]},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if IS_PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
 }
-WHITENOISE_USE_FINDERS = GUILDHALL_ENV == "test"
+# Demo and tests serve straight from the sources: no collectstatic to wait for, none that could be out of date.
+WHITENOISE_USE_FINDERS = not IS_PRODUCTION
 WHITENOISE_AUTOREFRESH = GUILDHALL_ENV == "test"
 # Evidence files. There is deliberately no MEDIA_URL route: only views that check the reader hand files out.
 MEDIA_ROOT = DATA_DIR / "uploads"
@@ -241,7 +250,11 @@ REST_FRAMEWORK = {
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    **({"DEFAULT_PAGINATION_CLASS": "config.pagination.CursorPages"} if find_spec("config.pagination") else {}),
+    **(
+        {"DEFAULT_PAGINATION_CLASS": "config.pagination.CursorPages"}
+        if find_spec("config.pagination")
+        else {}
+    ),
     **({"EXCEPTION_HANDLER": "config.problems.exception_handler"} if find_spec("config.problems") else {}),
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "COERCE_DECIMAL_TO_STRING": True,
@@ -286,7 +299,12 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
     "interval_step": 0.2,
     "interval_max": 0.5,
 }
-CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0, "interval_step": 0.2, "interval_max": 0.5}
+CELERY_TASK_PUBLISH_RETRY_POLICY = {
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0.2,
+    "interval_max": 0.5,
+}
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_TASK_IGNORE_RESULT = True
@@ -312,7 +330,11 @@ _before_rendering: list[structlog.typing.Processor] = [
     structlog.processors.StackInfoRenderer(),
 ]
 _renderers: dict[str, list[structlog.typing.Processor]] = {
-    "json": [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()],
+    "json": [
+        # Without the values of local variables: those may be passwords and personal data.
+        structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
+        structlog.processors.JSONRenderer(),
+    ],
     "console": [structlog.dev.ConsoleRenderer(colors=False)],
 }
 structlog.configure(
@@ -331,7 +353,10 @@ LOGGING = {
     "formatters": {
         "line": {
             "()": structlog.stdlib.ProcessorFormatter,
-            "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_renderers[LOG_FORMAT]],
+            "processors": [
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                *_renderers[LOG_FORMAT],
+            ],
             "foreign_pre_chain": _before_rendering,
         }
     },

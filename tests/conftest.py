@@ -123,7 +123,10 @@ def django_db_setup(django_test_environment: None, django_db_blocker: Any) -> It
     from tests.database import test_database
 
     process = os.environ.get("PYTEST_XDIST_WORKER", "gw0")
-    with django_db_blocker.unblock(), test_database(DATA_DIR, f"{os.environ['GUILDHALL_TEST_SLOT']}_{process}"):
+    with (
+        django_db_blocker.unblock(),
+        test_database(DATA_DIR, f"{os.environ['GUILDHALL_TEST_SLOT']}_{process}"),
+    ):
         yield
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import psycopg
 from django.conf import settings
@@ -25,7 +26,12 @@ TEMPLATES = "guildhall_template_"
 def _fingerprint() -> str:
     """Migrations make the tables; models make the content types and permissions; the lock the tables of others."""
     apps = [ROOT / app for app in ("guilds", "governance", "appeals")]
-    files = [path for app in apps for path in app.rglob("*.py") if {"migrations", "models"} & {*path.parts, path.stem}]
+    files = [
+        path
+        for app in apps
+        for path in app.rglob("*.py")
+        if {"migrations", "models"} & {*path.parts, path.stem}
+    ]
     digest = hashlib.sha256()
     for path in [*sorted(files), ROOT / "requirements.txt"]:
         digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
@@ -37,7 +43,9 @@ def _server() -> psycopg.Connection[tuple[Any, ...]]:
     parameters = connection.get_connection_params()
     names = ("host", "port", "user", "password")
     return psycopg.connect(
-        **{name: parameters[name] for name in names if parameters.get(name)}, dbname="postgres", autocommit=True
+        **{name: parameters[name] for name in names if parameters.get(name)},
+        dbname="postgres",
+        autocommit=True,
     )
 
 
@@ -54,12 +62,15 @@ def _migrate(name: str) -> None:
 
 def _ensure_template(server: psycopg.Connection[tuple[Any, ...]]) -> str:
     template = f"{TEMPLATES}{_fingerprint()}"
-    rows = server.execute("SELECT datname FROM pg_database WHERE datname LIKE %s", [f"{TEMPLATES}%"]).fetchall()
+    rows = server.execute(
+        "SELECT datname FROM pg_database WHERE datname LIKE %s", [f"{TEMPLATES}%"]
+    ).fetchall()
     existing = {row[0] for row in rows}
     if template not in existing:
         for stale in existing:
             server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(stale)))
-        draft = f"draft_{template}"  # renamed when complete: an interrupted migration must not pass for a template
+        # Renamed when complete: an interrupted migration must not pass for a template.
+        draft = f"draft_{template}"
         server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(draft)))
         server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(draft)))
         _migrate(draft)
@@ -83,12 +94,10 @@ def test_database(data_dir: Path, suffix: str) -> Iterator[None]:
             server.execute(copy.format(sql.Identifier(name), sql.Identifier(template)))
         connection.close()
         settings.DATABASES["default"]["NAME"] = connection.settings_dict["NAME"] = name
-        flush = connection.ops.execute_sql_flush
-        connection.ops.execute_sql_flush = _flush_append_only
         try:
-            yield
+            with patch.object(connection.ops, "execute_sql_flush", _flush_append_only):
+                yield
         finally:
-            connection.ops.execute_sql_flush = flush
             connection.close()
             settings.DATABASES["default"]["NAME"] = connection.settings_dict["NAME"] = before
             server.execute(drop)

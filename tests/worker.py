@@ -49,7 +49,9 @@ class Worker:
         until = time.monotonic() + timeout_seconds
         while not workers_alive():
             if self.process.poll() is not None or time.monotonic() > until:
-                raise AssertionError(f"The worker did not start:\n{self.log.read_text(errors='replace')[-4000:]}")
+                raise AssertionError(
+                    f"The worker did not start:\n{self.log.read_text(errors='replace')[-4000:]}"
+                )
             time.sleep(0.05)
 
     def unfinished(self) -> int:
@@ -63,7 +65,9 @@ class Worker:
         while quiet < 2:
             if time.monotonic() > until:
                 tail = self.log.read_text(errors="replace")[-4000:]
-                raise AssertionError(f"{self.unfinished()} tasks unfinished after {timeout_seconds} s:\n{tail}")
+                raise AssertionError(
+                    f"{self.unfinished()} tasks unfinished after {timeout_seconds} s:\n{tail}"
+                )
             time.sleep(0.05)
             quiet = 0 if self.unfinished() else quiet + 1
 

@@ -32,7 +32,9 @@ def test_readyz_names_the_worker_after_it_stopped(worker: Worker, client: Client
 
 
 @pytest.mark.django_db
-def test_readyz_names_the_broker_and_what_hangs_on_it(client: Client, settings: object, tmp_path: object) -> None:
+def test_readyz_names_the_broker_and_what_hangs_on_it(
+    client: Client, settings: object, tmp_path: object
+) -> None:
     settings.REDIS_URL = f"unix://{tmp_path}/nobody-listens.sock?db=0"  # type: ignore[attr-defined]
     answer = client.get("/readyz")
     assert answer.status_code == 503
