@@ -1,4 +1,6 @@
-"""The rule language: checked when a rule is saved, compiled once, evaluated per signal. Pure Python, no Django."""
+"""The rule language: checked when a rule is saved, compiled once, evaluated per signal. Pure Python, no
+Django.
+"""
 
 from governance.engine.check import check_rule
 from governance.engine.compiled import CompiledRule, compile_rule

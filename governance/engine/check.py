@@ -25,7 +25,9 @@ MAX_WINDOW = timedelta(days=400)
 MAX_MEASURES = 20
 MAX_TYPES = 50
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
-_TAKEN = WHEN_NAMES | TYPE_NAMES | KEYWORDS | RESERVED | LOOPS | {ONBOARDED_VARIABLE, "has", "size", "matches"}
+_TAKEN = (
+    WHEN_NAMES | TYPE_NAMES | KEYWORDS | RESERVED | LOOPS | {ONBOARDED_VARIABLE, "has", "size", "matches"}
+)
 
 
 def check_rule(spec: RuleSpec) -> list[RuleError]:
@@ -100,10 +102,10 @@ def _about_source(
         errors += faults(source, node, names)
         if typed and not errors:
             compile_checked(source, node, measures)
-    except RuleError as error:
-        errors.append(error)
-    for error in errors:
-        error.where = where
+    except RuleError as refusal:
+        errors.append(refusal)
+    for found in errors:
+        found.where = where
     return errors
 
 
@@ -125,5 +127,7 @@ def compile_checked(source: str, node: Node, measures: tuple[MeasureSpec, ...]) 
     )
     if program.return_type() not in (cel.Type.BOOL, cel.Type.DYN):
         kind = program.return_type().name().lower()
-        raise RuleError(f"this yields a {kind}, not true or false; compare it with something", position=node.start)
+        raise RuleError(
+            f"this yields a {kind}, not true or false; compare it with something", position=node.start
+        )
     return program

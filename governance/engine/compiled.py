@@ -9,12 +9,13 @@ from governance.engine.check import check_rule, compile_checked
 from governance.engine.environment import rewritten
 from governance.engine.errors import RuleErrors
 from governance.engine.spec import MeasureSpec, RuleSpec
-from governance.engine.syntax import Node, is_loop, named_paths, parse, walk
+from governance.engine.syntax import Node, loop_of, named_paths, parse, walk
 
 
 @dataclass(frozen=True, eq=False)
 class CompiledRule:
-    """A checked rule with its programs; `ref` is whatever the caller wants back with an outcome, such as a version id.
+    """A checked rule with its programs; `ref` is whatever the caller wants back with an outcome, such as a
+    version id.
 
     Compiled programs survive a fork and are not picklable: send specs between processes, not these.
     """
@@ -30,7 +31,7 @@ class CompiledRule:
     @property
     def loops(self) -> bool:
         """True when `when` contains exists, all or exists_one."""
-        return any(is_loop(node) for node in walk(self.tree))
+        return any(loop_of(node) is not None for node in walk(self.tree))
 
 
 def resolved_measures(spec: RuleSpec) -> tuple[MeasureSpec, ...]:

@@ -1,8 +1,9 @@
 """What rules may name, and the CEL environments that declare it.
 
-CEL sees `signal` (the event's data) as a map of string to anything. `guild`, `creator` and `market` have the fixed keys below,
-checked on the syntax tree. Measures are declared under names derived from what they compute, so that rules which call
-different things by one name can share an activation; `rewritten` puts those names into the source.
+CEL sees `signal` (the event's data) as a map of string to anything. `guild`, `creator` and `market` have
+the fixed keys below, checked on the syntax tree. Measures are declared under names derived from what they
+compute, so that rules which call different things by one name can share an activation; `rewritten` puts
+those names into the source.
 """
 
 import re
@@ -58,7 +59,9 @@ def _config() -> cel.EnvConfig:
 
 @lru_cache(maxsize=256)
 def environment(counts: frozenset[str] = frozenset(), numbers: frozenset[str] = frozenset()) -> cel.Env:
-    """The fixed names, plus variables that hold whole counts (INT) and variables that hold any number or null (DYN)."""
+    """The fixed names, plus variables that hold whole counts (INT) and variables that hold any number or
+    null (DYN).
+    """
     variables = dict(_FIXED)
     variables.update(dict.fromkeys(counts, cel.Type.INT))
     variables.update(dict.fromkeys(numbers, cel.Type.DYN))
@@ -83,7 +86,9 @@ class Rewritten:
     origins: tuple[int, ...]  # … and in the author's text
 
     def back(self, offset: int) -> int:
-        """The author's offset of a character of `source`; inside a replacement, where the replaced name begins."""
+        """The author's offset of a character of `source`; inside a replacement, where the replaced name
+        begins.
+        """
         stretch = max(bisect_right(self.starts, offset) - 1, 0)
         origin = self.origins[stretch] + offset - self.starts[stretch]
         if stretch + 1 < len(self.origins):

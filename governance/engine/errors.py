@@ -4,8 +4,9 @@
 class RuleError(ValueError):
     """One fault in a rule.
 
-    `where` names the field ("when", "measures[0].where", "measures[1].window"), `position` is the 0-based character
-    offset in that field's source and `line` its 1-based line there; both are None when the fault has no place in a source.
+    `where` names the field ("when", "measures[0].where", "measures[1].window"), `position` is the 0-based
+    character offset in that field's source and `line` its 1-based line there; both are None when the fault
+    has no place in a source.
     """
 
     def __init__(
@@ -31,7 +32,7 @@ class RuleError(ValueError):
         return f"{place}: {self.message}" if place else self.message
 
 
-class RuleErrors(RuleError):
+class RuleErrors(RuleError):  # noqa: N818 - several errors
     """Several faults at once; the first one is this error's own text, `errors` holds them all."""
 
     def __init__(self, errors: list[RuleError]) -> None:

@@ -1,25 +1,28 @@
 """Which rules a signal meets. One activation per signal, shared by all rules of its type and market.
 
-A program call costs far more than a comparison, so rules are asked in chunks: first `r1 || r2 || …`, which is true exactly when one
-of them is (CEL's || passes over errors), and only then each by name. What kept a rule from matching is worked out when asked for.
+A program call costs far more than a comparison, so rules are asked in chunks: first `r1 || r2 || …`, which
+is true exactly when one of them is (CEL's || passes over errors), and only then each by name. What kept a
+rule from matching is worked out when asked for.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Literal
 
 from cel_expr_python import cel
 
+from governance.engine.check import compile_checked, parse_checked
 from governance.engine.compiled import CompiledRule
 from governance.engine.environment import ONBOARDED, ONBOARDED_VARIABLE, environment_for
-from governance.engine.facts import SignalFacts, SignalTooLarge, safe_number, safe_record
+from governance.engine.facts import SignalFacts, SignalTooLargeError, safe_number, safe_record
 from governance.engine.spec import MeasureSpec, parse_aggregate
 
 State = Literal["true", "false", "unknown", "error"]
 
-# Long enough to spread the cost of a call, short enough that one match does not make many rules be asked alone
+# Long enough to spread the cost of a call, short enough that one match does not make many rules be asked
+# alone
 _CHUNK_RULES = 16
 _CHUNK_CHARACTERS = 20_000
 
@@ -27,14 +30,15 @@ _CHUNK_CHARACTERS = 20_000
 class Outcome:
     """What one rule said of one signal.
 
-    `state` is "unknown" when something it reads is absent or null where a value is needed, "error" when it failed otherwise
-    (a text compared with a number, division by zero, a signal beyond limits); neither is a match.
+    `state` is "unknown" when something it reads is absent or null where a value is needed, "error" when it
+    failed otherwise (a text compared with a number, division by zero, a signal beyond limits); neither is a
+    match.
     """
 
     __slots__ = ("_ask", "_found", "matched", "rule")
 
     def __init__(
-        self, rule: CompiledRule, matched: bool, ask: Callable[[CompiledRule], tuple[State, str]]
+        self, rule: CompiledRule, *, matched: bool, ask: Callable[[CompiledRule], tuple[State, str]]
     ) -> None:
         self.rule = rule
         self.matched = matched
@@ -48,7 +52,7 @@ class Outcome:
 
     @property
     def state(self) -> State:
-        """"true", "false", "unknown" or "error"."""
+        """ "true", "false", "unknown" or "error"."""
         return self._answer()[0]
 
     @property
@@ -61,7 +65,9 @@ class Outcome:
 
 
 class Evaluator:
-    """Compiled rules, indexed by signal type and market. Holds no state of signals; safe to keep for a process's life."""
+    """Compiled rules, indexed by signal type and market. Holds no state of signals; safe to keep for a
+    process's life.
+    """
 
     def __init__(self, rules: Sequence[CompiledRule]) -> None:
         self.rules = tuple(rules)
@@ -90,13 +96,12 @@ class Evaluator:
     def measures_for(self, signal_type: str, market: str) -> dict[str, MeasureSpec]:
         """What must be computed before `evaluate`, by `MeasureSpec.key`; shared measures once."""
         return {
-            measure.key: measure
-            for rule in self.rules_for(signal_type, market)
-            for measure in rule.measures
+            measure.key: measure for rule in self.rules_for(signal_type, market) for measure in rule.measures
         }
 
     def evaluate(self, facts: SignalFacts, measures: Mapping[str, Any]) -> list[Outcome]:
-        """One outcome per rule of the signal's type and market; `measures` by `MeasureSpec.key`, a missing one is unknown.
+        """One outcome per rule of the signal's type and market; `measures` by `MeasureSpec.key`, a missing
+        one is unknown.
 
         Never raises for what is in the signal. Dates (`effective_from`), cooldown and cap are the caller's.
         """
@@ -110,13 +115,15 @@ class Evaluator:
         wanted = [measure for chunk in found for measure in chunk.measures]
         try:
             asking = _Asking(self._environment, facts, wanted, measures)
-        except SignalTooLarge as refusal:
+        except SignalTooLargeError as refusal:
             reason = str(refusal)
             return [
-                Outcome(rule, False, lambda _: ("error", reason)) for chunk in found for rule in chunk.rules
+                Outcome(rule, matched=False, ask=lambda _: ("error", reason))
+                for chunk in found
+                for rule in chunk.rules
             ]
         return [
-            Outcome(rule, matched, asking.state)
+            Outcome(rule, matched=matched, ask=asking.state)
             for chunk in found
             for rule, matched in zip(chunk.rules, chunk.matched(asking.activation), strict=True)
         ]
@@ -199,12 +206,11 @@ class _Asking:
         return answer(rule.program, self.activation, rule.paths, self.bound, rule.measures)
 
 
-def bindings(
-    facts: SignalFacts, wanted: Iterable[MeasureSpec], values: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The variables of an activation. Raises SignalTooLarge.
+def bindings(facts: SignalFacts, wanted: Iterable[MeasureSpec], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The variables of an activation. Raises SignalTooLargeError.
 
-    A measure without a value is left out, which makes what reads it unknown; only max may be null, when nothing was found.
+    A measure without a value is left out, which makes what reads it unknown; only max may be null, when
+    nothing was found.
     """
     bound: dict[str, Any] = {
         "signal": safe_record(facts.signal),
@@ -255,11 +261,12 @@ def missing(path: tuple[str, ...], bound: Mapping[str, Any], names: Mapping[str,
     """True when the path leads nowhere or to null; measures are looked up under their shared names."""
     value: Any = bound
     for index, step in enumerate(path):
-        key = names.get(step, step) if index == 0 else step
-        if not isinstance(value, Mapping) or value.get(key) is None:
-            return not isinstance(value, Mapping) and value is None or isinstance(value, Mapping)
-        value = value[key]
-    return False
+        if value is None:
+            return True
+        if not isinstance(value, Mapping):
+            return False
+        value = value.get(names.get(step, step) if index == 0 else step)
+    return value is None
 
 
 def _lacks_value(reason: str) -> bool:
@@ -271,4 +278,23 @@ def _lacks_value(reason: str) -> bool:
 
 
 def _certain_error(reason: str) -> bool:
-    return reason.startswith(("OUT_OF_RANGE", "INVALID_ARGUMENT: divide by zero", "INVALID_ARGUMENT: modulus"))
+    return reason.startswith(
+        ("OUT_OF_RANGE", "INVALID_ARGUMENT: divide by zero", "INVALID_ARGUMENT: modulus")
+    )
+
+
+class Where:
+    """A measure's `where`, evaluated by CEL for those conditions that SQL cannot decide."""
+
+    def __init__(self, expression: str) -> None:
+        tree = parse_checked(expression)
+        self._program = compile_checked(expression, tree, ())
+        self._environment = environment_for(())
+
+    def accepts(self, signal: Mapping[str, Any], signal_type: str, signal_time: datetime) -> bool:
+        """True when the condition is true of the signal; unknown, error and too large a signal are not."""
+        try:
+            bound = bindings(SignalFacts(signal, signal_type, signal_time), (), {})
+        except SignalTooLargeError:
+            return False
+        return _is_true(self._program, self._environment.Activation(bound))

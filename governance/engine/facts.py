@@ -14,7 +14,7 @@ MAX_LEVELS = 32
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
 
 
-class SignalTooLarge(ValueError):
+class SignalTooLargeError(ValueError):
     """The signal is beyond what rules evaluate; every rule's outcome on it is an error, none matches."""
 
 
@@ -23,7 +23,8 @@ class SignalFacts:
     """One signal and who it is about.
 
     `signal` is the event's data, `signal_time` aware. `guild`, `creator` and `market` carry the keys of
-    `environment.KNOWN_KEYS`; `creator` is empty when the signal names none, `guild["onboarded_at"]` is aware or None.
+    `environment.KNOWN_KEYS`; `creator` is empty when the signal names none, `guild["onboarded_at"]` is
+    aware or None.
     """
 
     signal: Mapping[str, Any]
@@ -35,9 +36,11 @@ class SignalFacts:
 
 
 def safe_record(record: Any) -> dict[str, Any]:
-    """A copy with only what CEL can hold; anything but an object is an empty one. Raises SignalTooLarge.
+    """A copy with only what CEL can hold; anything but an object is an empty one. Raises
+    SignalTooLargeError.
 
-    Whole numbers beyond 64 bits become the nearest double, as they would in JavaScript; half characters become U+FFFD.
+    Whole numbers beyond 64 bits become the nearest double, as they would in JavaScript; half characters
+    become U+FFFD.
     """
     if not isinstance(record, Mapping):
         return {}
@@ -46,7 +49,9 @@ def safe_record(record: Any) -> dict[str, Any]:
 
 
 def safe_number(value: Any) -> int | float | None:
-    """A measure's value for CEL: whole Decimals become int, other ones and too large ones double, None stays."""
+    """A measure's value for CEL: whole Decimals become int, other ones and too large ones double, None
+    stays.
+    """
     if isinstance(value, Decimal):
         value = int(value) if value.is_finite() and value == value.to_integral_value() else float(value)
     if isinstance(value, bool):
@@ -62,13 +67,13 @@ def _safe(value: Any, budget: list[int], level: int) -> Any:
         return _text(value, budget)
     budget[0] -= 1
     if budget[0] < 0:
-        raise SignalTooLarge(f"the signal has more than {MAX_PARTS} values")
+        raise SignalTooLargeError(f"the signal has more than {MAX_PARTS} values")
     if kind is bool or kind is float or value is None:
         return value
     if kind is int:
         return value if INT_MIN <= value <= INT_MAX else _double(value)
     if level > MAX_LEVELS:
-        raise SignalTooLarge(f"the signal is nested deeper than {MAX_LEVELS} levels")
+        raise SignalTooLargeError(f"the signal is nested deeper than {MAX_LEVELS} levels")
     if isinstance(value, Mapping):
         return {_text(key, budget): _safe(part, budget, level + 1) for key, part in value.items()}
     if isinstance(value, (list, tuple)):
@@ -83,7 +88,9 @@ def _text(value: Any, budget: list[int]) -> str:
     budget[0] -= 1
     budget[1] -= len(text)
     if len(text) > MAX_TEXT or budget[1] < 0 or budget[0] < 0:
-        raise SignalTooLarge(f"texts of the signal are too long: {MAX_TEXT} characters each, {MAX_TEXTS} together")
+        raise SignalTooLargeError(
+            f"texts of the signal are too long: {MAX_TEXT} characters each, {MAX_TEXTS} together"
+        )
     if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text

@@ -1,7 +1,7 @@
 """What keeps one rule from stopping a worker: sizes and shapes refused before anything is compiled.
 
-The runtime stops an evaluation after 10,000 loop steps, and RE2 is linear in the text. What remains is the cost of one step, and
-these limits bound it: docs/rules.md lists them for authors.
+The runtime stops an evaluation after 10,000 loop steps, and RE2 is linear in the text. What remains is the
+cost of one step, and these limits bound it: docs/rules.md lists them for authors.
 """
 
 import difflib
@@ -17,11 +17,12 @@ from governance.engine.syntax import (
     Index,
     ListOf,
     Literal,
+    Loop,
     MapOf,
     Name,
     Node,
     Select,
-    is_loop,
+    loop_of,
     path_of,
     walk,
 )
@@ -37,13 +38,17 @@ MAX_SEARCHES = 2  # searches for a text that is itself looked up: their cost is 
 MAX_LOOP_NEEDLE = 64  # characters
 
 SEARCHES = frozenset({"contains", "startsWith", "endsWith", "matches"})
-TYPE_NAMES = frozenset("bool bytes double int list map null_type string type uint google".split())
+TYPE_NAMES = frozenset(
+    ["bool", "bytes", "double", "int", "list", "map", "null_type", "string", "type", "uint", "google"]
+)
 _COUNTED = re.compile(r"\{(\d*)(?:,(\d*))?\}")
 _WIDE = re.compile(r"\\[pP]")
 
 
 def faults(source: str, node: Node, names: frozenset[str]) -> Iterator[RuleError]:
-    """Everything wrong with the tree that types do not show; `names` are the variables this expression may use."""
+    """Everything wrong with the tree that types do not show; `names` are the variables this expression may
+    use.
+    """
     checker = _Checker(source, names)
     yield from checker.visit(node, frozenset(), 0)
     yield from checker.totals(node)
@@ -70,9 +75,11 @@ class _Checker:
                     node.start,
                 )
         elif isinstance(node, Call):
-            yield from self.call(node, bound, loops)
-            if is_loop(node):
+            loop = loop_of(node)
+            if loop is not None:
+                yield from self.loop(node, loop, bound, loops)
                 return
+            yield from self.call(node, bound, loops)
         for child in node.children():
             yield from self.visit(child, bound, loops)
 
@@ -105,24 +112,23 @@ class _Checker:
         elif node.target is None and node.function == "has":
             if len(node.args) != 1 or not isinstance(node.args[0], Select):
                 yield self.fault("has() takes a field, such as has(signal.amount)", node.start)
-        elif is_loop(node):
-            yield from self.loop(node, bound, loops)
         elif node.target is not None and node.function in SEARCHES and len(node.args) == 1:
             yield from self.search(node, loops, bound)
 
-    def loop(self, node: Call, bound: frozenset[str], loops: int) -> Iterator[RuleError]:
-        variable, body, target = node.args[0], node.args[1], node.target
-        assert isinstance(variable, Name) and target is not None
+    def loop(self, node: Call, loop: Loop, bound: frozenset[str], loops: int) -> Iterator[RuleError]:
         if loops >= MAX_LOOP_NESTING:
             yield self.fault(
-                f"exists/all inside each other more than {MAX_LOOP_NESTING} deep; use a measure", node.name_start
+                f"exists/all inside each other more than {MAX_LOOP_NESTING} deep; use a measure",
+                node.name_start,
             )
             return
-        if variable.name in self.names | bound | TYPE_NAMES:
-            yield self.fault(f"the loop variable {variable.name!r} hides a name; choose another", variable.start)
+        if loop.variable.name in self.names | bound | TYPE_NAMES:
+            yield self.fault(
+                f"the loop variable {loop.variable.name!r} hides a name; choose another", loop.variable.start
+            )
             return
-        yield from self.visit(target, bound, loops)
-        yield from self.visit(body, bound | {variable.name}, loops + 1)
+        yield from self.visit(loop.over, bound, loops)
+        yield from self.visit(loop.body, bound | {loop.variable.name}, loops + 1)
 
     def search(self, node: Call, loops: int, bound: frozenset[str]) -> Iterator[RuleError]:
         wanted = node.args[0]
@@ -133,9 +139,13 @@ class _Checker:
             if literal is None and node.function == "contains":
                 yield self.fault("inside exists/all, contains() takes a fixed text", wanted.start)
             elif literal is not None and len(literal) > MAX_LOOP_NEEDLE:
-                yield self.fault(f"inside exists/all, a text of at most {MAX_LOOP_NEEDLE} characters", wanted.start)
+                yield self.fault(
+                    f"inside exists/all, a text of at most {MAX_LOOP_NEEDLE} characters", wanted.start
+                )
             elif node.target is not None and not _mentions(node.target, bound):
-                yield self.fault("this does not depend on the loop variable; write it outside exists/all", node.start)
+                yield self.fault(
+                    "this does not depend on the loop variable; write it outside exists/all", node.start
+                )
 
     def pattern(self, node: Call, literal: str | None, loops: int) -> Iterator[RuleError]:
         start = node.args[0].start
@@ -151,7 +161,8 @@ class _Checker:
             )
         elif _repeats(literal) > MAX_REPEATS:
             yield self.fault(
-                f"counted repetitions multiply to more than {MAX_REPEATS}; use * or +, or split the pattern", start
+                f"counted repetitions multiply to more than {MAX_REPEATS}; use * or +, or split the pattern",
+                start,
             )
         elif len(_WIDE.findall(literal)) * _repeats(literal) > 4:
             yield self.fault(
@@ -175,11 +186,13 @@ class _Checker:
         ]
         if len(patterns) > MAX_PATTERNS:
             yield self.fault(
-                f"at most {MAX_PATTERNS} calls of matches(); join patterns with |", patterns[MAX_PATTERNS].start
+                f"at most {MAX_PATTERNS} calls of matches(); join patterns with |",
+                patterns[MAX_PATTERNS].start,
             )
         if len(looked_up) > MAX_SEARCHES:
             yield self.fault(
-                f"at most {MAX_SEARCHES} searches for a text that is itself a field", looked_up[MAX_SEARCHES].start
+                f"at most {MAX_SEARCHES} searches for a text that is itself a field",
+                looked_up[MAX_SEARCHES].start,
             )
 
 

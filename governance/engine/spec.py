@@ -1,4 +1,6 @@
-"""A rule version as plain, immutable values: what is stored, compared and hashed. Nothing here is checked or compiled."""
+"""A rule version as plain, immutable values: what is stored, compared and hashed. Nothing here is checked
+or compiled.
+"""
 
 import hashlib
 import json
@@ -20,7 +22,9 @@ _AGGREGATE = re.compile(r"(count)|(sum|max|distinct)\((creator|data((?:\.[A-Za-z
 
 @dataclass(frozen=True)
 class Aggregate:
-    """A parsed aggregate: `function` count, sum, max or distinct, over `path` inside the event's data, or over the creator."""
+    """A parsed aggregate: `function` count, sum, max or distinct, over `path` inside the event's data, or
+    over the creator.
+    """
 
     function: Literal["count", "sum", "max", "distinct"]
     path: tuple[str, ...] = ()
@@ -32,7 +36,9 @@ class Aggregate:
 
 
 def parse_aggregate(text: str) -> Aggregate:
-    """Read `count`, `sum(data.a.b)`, `max(data.a)`, `distinct(creator)` or `distinct(data.a)`; ValueError otherwise."""
+    """Read `count`, `sum(data.a.b)`, `max(data.a)`, `distinct(creator)` or `distinct(data.a)`; ValueError
+    otherwise.
+    """
     match = _AGGREGATE.fullmatch(text)
     if match is None or (match[3] == "creator" and match[2] != "distinct"):
         raise ValueError(
@@ -41,13 +47,15 @@ def parse_aggregate(text: str) -> Aggregate:
         )
     if match[1]:
         return Aggregate("count")
-    function = cast(Literal["sum", "max", "distinct"], match[2])
+    function = cast("Literal['sum', 'max', 'distinct']", match[2])
     return Aggregate(function, tuple(match[4][1:].split(".")) if match[4] else ())
 
 
 @dataclass(frozen=True)
 class MeasureSpec:
-    """A windowed aggregate over (t - window, t] of the guild's or creator's signals; `types` empty means the rule's `on`."""
+    """A windowed aggregate over (t - window, t] of the guild's or creator's signals; `types` empty means
+    the rule's `on`.
+    """
 
     name: str
     types: tuple[str, ...] = ()
@@ -104,9 +112,10 @@ class MeasureSpec:
 class RuleSpec:
     """One wording of a rule.
 
-    `markets` is ("*",) for every market. `cap` counts detections per market and hour, None is no cap. `effective_from` is
-    aware or None. `text` is the policy's wording as (language, words) pairs, "*" for one wording in no particular language.
-    `share` is the part of the points a guild carries for a managed creator, 0 to 1.
+    `markets` is ("*",) for every market. `cap` counts detections per market and hour, None is no cap.
+    `effective_from` is aware or None. `text` is the policy's wording as (language, words) pairs, "*" for
+    one wording in no particular language. `share` is the part of the points a guild carries for a managed
+    creator, 0 to 1.
     """
 
     code: str
@@ -136,7 +145,9 @@ class RuleSpec:
         return "*" in self.markets
 
     def to_dict(self) -> dict[str, Any]:
-        """Canonical JSON-able form: every field, always in this order; durations as `30d`, times as ISO 8601."""
+        """Canonical JSON-able form: every field, always in this order; durations as `30d`, times as ISO
+        8601.
+        """
         return {
             "code": self.code,
             "name": self.name,

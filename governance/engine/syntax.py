@@ -1,8 +1,9 @@
 """The syntax tree of a CEL expression, with the place of every node in its source.
 
-The CEL runtime compiles and evaluates, but does not show its tree. This tree serves what needs one: which fields an expression
-names, the explanation of a result part by part, limits on size, and the translation to SQL. It never decides a result.
-Grammar: the CEL language definition, without message construction and optional syntax, which rules may not use.
+The CEL runtime compiles and evaluates, but does not show its tree. This tree serves what needs one: which
+fields an expression names, the explanation of a result part by part, limits on size, and the translation to
+SQL. It never decides a result. Grammar: the CEL language definition, without message construction and
+optional syntax, which rules may not use.
 """
 
 from collections.abc import Iterator
@@ -26,7 +27,9 @@ RELATIONS = frozenset({"==", "!=", "<", "<=", ">", ">=", "in"})
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """`start` and `end` are offsets in the source: source[start:end] is the node without enclosing brackets."""
+    """`start` and `end` are offsets in the source: source[start:end] is the node without enclosing
+    brackets.
+    """
 
     start: int
     end: int
@@ -157,15 +160,22 @@ def parse(source: str) -> Node:
     return _Parser(source).whole()
 
 
-def is_loop(node: Node) -> bool:
-    """True for x.exists(v, …), x.all(v, …) and x.exists_one(v, …)."""
-    return (
-        isinstance(node, Call)
-        and node.target is not None
-        and node.function in LOOPS
-        and len(node.args) == 2
-        and isinstance(node.args[0], Name)
-    )
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """over.exists(variable, body), or all, or exists_one."""
+
+    over: Node
+    variable: Name
+    body: Node
+
+
+def loop_of(node: Node) -> Loop | None:
+    """The parts of a loop; None for any other node."""
+    if isinstance(node, Call) and node.target is not None and node.function in LOOPS and len(node.args) == 2:
+        variable, body = node.args
+        if isinstance(variable, Name):
+            return Loop(node.target, variable, body)
+    return None
 
 
 def walk(node: Node) -> Iterator[Node]:
@@ -176,7 +186,9 @@ def walk(node: Node) -> Iterator[Node]:
 
 
 def path_of(node: Node) -> tuple[str, ...] | None:
-    """("signal", "a", "b") for signal.a.b or signal["a"].b; None when the node is not such a chain of fixed names."""
+    """("signal", "a", "b") for signal.a.b or signal["a"].b; None when the node is not such a chain of fixed
+    names.
+    """
     fields: list[str] = []
     while True:
         if isinstance(node, Select):
@@ -194,16 +206,18 @@ def path_of(node: Node) -> tuple[str, ...] | None:
 
 
 def named_paths(node: Node, bound: frozenset[str] = frozenset()) -> Iterator[tuple[str, ...]]:
-    """The longest fixed paths the expression reads, loop variables left out; repeats possible, in source order."""
+    """The longest fixed paths the expression reads, loop variables left out; repeats possible, in source
+    order.
+    """
     path = path_of(node)
     if path is not None:
         if path[0] not in bound:
             yield path
         return
-    if is_loop(node):
-        assert isinstance(node, Call) and node.target is not None and isinstance(node.args[0], Name)
-        yield from named_paths(node.target, bound)
-        yield from named_paths(node.args[1], bound | {node.args[0].name})
+    loop = loop_of(node)
+    if loop is not None:
+        yield from named_paths(loop.over, bound)
+        yield from named_paths(loop.body, bound | {loop.variable.name})
         return
     for child in node.children():
         yield from named_paths(child, bound)

@@ -1,20 +1,21 @@
-"""The policy file: markets, regimes, risks, ladders, bands and rules as YAML (docs/rules.md; the shape is an outside contract).
+"""The policy file: markets, regimes, risks, ladders, bands and rules as YAML (docs/rules.md; the shape is
+an outside contract).
 
-`parse_policy` reads it into plain values or raises with every problem it has. It knows nothing of the database: what exists there
-already is passed in as `known_*`.
+`parse_policy` reads it into plain values or raises with every problem it has. It knows nothing of the
+database: what exists there already is passed in as `known_*`.
 """
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Literal, cast
+from typing import Any, cast
 from zoneinfo import available_timezones
 
 import yaml
 
-from governance.engine import MeasureSpec, RuleSpec, check_rule
+from governance.engine import MeasureSpec, RuleSpec, check_rule, format_duration
 from governance.engine.spec import Charge, Per, Review
-from governance.rules.yaml_fields import Fields, Problem, Reader, compose, is_null, line_of
+from governance.rules.yaml_fields import Fields, Problem, Reader, compose, line_of
 
 SEVERITIES = ("S1", "S2", "S3", "S4")
 NO_REGIME = "none"
@@ -49,7 +50,9 @@ class RegimeSpec:
 
 @dataclass(frozen=True)
 class MarketSpec:
-    """A market; `timezone` is an IANA name, `languages` are tags with the preferred one first, `regime` a code or "none"."""
+    """A market; `timezone` is an IANA name, `languages` are tags with the preferred one first, `regime` a
+    code or "none".
+    """
 
     code: str
     name: str
@@ -73,7 +76,9 @@ class RiskSpec:
 
 @dataclass(frozen=True)
 class PenaltySpec:
-    """One penalty of a rung or band: its kind, its length in days if it has one, and the kind's other options."""
+    """One penalty of a rung or band: its kind, its length in days if it has one, and the kind's other
+    options.
+    """
 
     kind: str
     days: int | None = None
@@ -87,7 +92,8 @@ class PenaltySpec:
 
 @dataclass(frozen=True)
 class LadderSpec:
-    """The nth confirmed violation of a code inside `window` costs `points` and the nth rung (the last for all later ones).
+    """The nth confirmed violation of a code inside `window` costs `points` and the nth rung (the last for
+    all later ones).
 
     `decay` is how long points stay in force, None for ever.
     """
@@ -99,6 +105,17 @@ class LadderSpec:
     steps: tuple[tuple[PenaltySpec, ...], ...]
     name: str = ""
     line: int = field(default=0, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The policy file's form; `decay` is "never" for points that stay."""
+        return {
+            "code": self.code,
+            "name": self.name,
+            "window": format_duration(self.window),
+            "points": self.points,
+            "decay": "never" if self.decay is None else format_duration(self.decay),
+            "steps": [[penalty.to_dict() for penalty in rung] for rung in self.steps],
+        }
 
 
 @dataclass(frozen=True)
@@ -136,7 +153,8 @@ def parse_policy(
 ) -> Policy:
     """Read a policy file; PolicyError with all problems.
 
-    What the file refers to must stand in the file or in `known_*`; kinds of penalties are checked when `known_kinds` is given.
+    What the file refers to must stand in the file or in `known_*`; kinds of penalties are checked when
+    `known_kinds` is given.
     """
     node, problems = compose(text)
     if node is None or problems:
@@ -210,7 +228,9 @@ def _market(fields: Fields, code: str, regimes: Collection[str]) -> MarketSpec:
         line=line_of(fields.node),
     )
     if market.timezone and market.timezone not in available_timezones():
-        fields.fault("timezone", f"{market.timezone!r} is not a time zone", "an IANA name such as Europe/Berlin")
+        fields.fault(
+            "timezone", f"{market.timezone!r} is not a time zone", "an IANA name such as Europe/Berlin"
+        )
     _refers(fields, "regime", market.regime, regimes)
     fields.done()
     return market
@@ -256,7 +276,8 @@ def _steps(fields: Fields, kinds: Collection[str] | None) -> tuple[tuple[Penalty
     if node is None:
         return ()
     steps = tuple(
-        _penalties(fields.reader, rung, path, kinds) for path, rung in fields.reader.items(node, fields.at("steps"))
+        _penalties(fields.reader, rung, path, kinds)
+        for path, rung in fields.reader.items(node, fields.at("steps"))
     )
     if not steps and isinstance(node, yaml.SequenceNode):
         fields.fault("steps", "a ladder needs a rung", "such as [[{kind: warning}]]")
@@ -316,9 +337,7 @@ def _band(fields: Fields, code: str, kinds: Collection[str] | None) -> BandSpec:
     return band
 
 
-def _rule(
-    fields: Fields, code: str, names: dict[str, set[str]], kinds: Collection[str] | None
-) -> RuleSpec:
+def _rule(fields: Fields, code: str, names: dict[str, set[str]], kinds: Collection[str] | None) -> RuleSpec:
     violation = fields.inner("violation", required=True)
     violation_code, severity = "", None
     if violation is not None:
@@ -406,7 +425,9 @@ def _refers(fields: Fields, name: str, code: str, known: Collection[str]) -> Non
 
 
 def _engine_problems(fields: Fields, spec: RuleSpec, places: dict[str, yaml.Node]) -> None:
-    """What the rule language refuses, on the line of the file where it stands; fields already blamed stay as they are."""
+    """What the rule language refuses, on the line of the file where it stands; fields already blamed stay
+    as they are.
+    """
     blamed = {problem.path for problem in fields.reader.problems}
     for error in check_rule(spec):
         path = fields.at(error.where)

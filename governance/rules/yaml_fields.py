@@ -1,6 +1,8 @@
-"""Reading a YAML mapping field by field, so that every fault is reported with its line and none hides another.
+"""Reading a YAML mapping field by field, so that every fault is reported with its line and none hides
+another.
 
-Text fields take what is written: `code: NO` is Norway and the key `on` is not a truth value, whatever YAML 1.1 thinks.
+Text fields take what is written: `code: NO` is Norway and the key `on` is not a truth value, whatever YAML
+1.1 thinks.
 """
 
 import difflib
@@ -63,7 +65,7 @@ def compose(text: str | bytes) -> tuple[yaml.Node | None, list[Problem]]:
 def _unusual_event(source: str) -> Problem | None:
     level = 0
     for event in yaml.parse(source, Loader=_LOADER):
-        line = event.start_mark.line + 1
+        line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             return Problem(line, "", "anchors and aliases are not part of policy files", "write it out")
         tag = getattr(event, "tag", None)
@@ -197,9 +199,7 @@ class Fields:
             return default
         return written
 
-    def whole(
-        self, name: str, default: int = 0, *, least: int, most: int, required: bool = False
-    ) -> int:
+    def whole(self, name: str, default: int = 0, *, least: int, most: int, required: bool = False) -> int:
         """A whole number within limits."""
         written = self._scalar(name, required=required)
         if written is None:

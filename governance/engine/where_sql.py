@@ -1,0 +1,216 @@
+"""A measure's `where` as SQL over `s.data` (jsonb) and `s.type`, for the part of CEL where both agree on
+every value.
+
+The translation is three-valued as CEL is: SQL NULL stands for CEL's errors (absent field, null or wrong
+type in a comparison). AND, OR and NOT pass NULL on exactly as &&, || and ! pass errors on, so the SQL is
+TRUE exactly when CEL says true. What cannot be held to that is not translated:
+tests/governance/engine/test_where_sql.py compares both on random conditions and signals.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from governance.engine.syntax import (
+    Binary,
+    Call,
+    ListOf,
+    Literal,
+    Logic,
+    Name,
+    Node,
+    Select,
+    Unary,
+    parse,
+    path_of,
+)
+
+# Below this, a whole number compares with any JSON number as doubles do, whatever the number's own form
+_EXACT = 2**53
+_FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
+_NUMERIC = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
+
+# A JSON number as the double that Python's float() makes of it. PostgreSQL's own cast fails outside a
+# double's range: from
+# half a unit beyond the largest double it is infinity, up to half the smallest one it is zero.
+_DOUBLE = (
+    "CASE WHEN abs(({0})::numeric) >= 1.797693134862315807937e308"
+    " THEN sign(({0})::numeric)::float8 * 'Infinity'::float8"
+    " WHEN abs(({0})::numeric) <= 2.4703282292062327208e-324 THEN 0::float8"
+    " ELSE ({0})::float8 END"
+)
+
+
+@dataclass(frozen=True)
+class SqlFragment:
+    """SQL text with psycopg named placeholders and the values of those it brings along."""
+
+    text: str
+    params: dict[str, Any]
+
+
+class _Untranslatable(Exception):  # noqa: N818 - a way out, not a fault
+    pass
+
+
+def where_sql(expression: str, prefix: str = "w") -> SqlFragment | None:
+    """The condition over alias `s` of governance_signal, or None when no exact translation is known.
+
+    Placeholders are named `prefix` and a number. RuleError when the expression is not CEL.
+    """
+    return _translated([parse(expression)], prefix, partly=False)
+
+
+def narrowing_sql(expression: str, prefix: str = "w") -> SqlFragment | None:
+    """A condition that every match of the expression fulfils, not only they: the translatable parts of its
+    top-level &&.
+    """
+    tree = parse(expression)
+    parts = tree.parts if isinstance(tree, Logic) and tree.operator == "&&" else (tree,)
+    return _translated(list(parts), prefix, partly=True)
+
+
+def _translated(parts: list[Node], prefix: str, *, partly: bool) -> SqlFragment | None:
+    translation = _Translation(prefix)
+    texts: list[str] = []
+    for part in parts:
+        try:
+            texts.append(translation.condition(part))
+        except _Untranslatable:
+            if not partly:
+                return None
+    if not texts:
+        return None
+    text = " AND ".join(texts)
+    used = {name: value for name, value in translation.params.items() if f"%({name})s" in text}
+    return SqlFragment(text, used)
+
+
+@dataclass
+class _Translation:
+    prefix: str
+    params: dict[str, Any] = field(default_factory=dict)
+
+    def bind(self, value: str | float, cast: str) -> str:
+        if isinstance(value, str) and (
+            "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value)
+        ):
+            raise _Untranslatable  # PostgreSQL has no such text
+        name = f"{self.prefix}{len(self.params)}"
+        self.params[name] = value
+        return f"%({name})s::{cast}"
+
+    def condition(self, node: Node) -> str:
+        """SQL of a CEL bool."""
+        if isinstance(node, Logic):
+            joint = " AND " if node.operator == "&&" else " OR "
+            return "(" + joint.join(self.condition(part) for part in node.parts) + ")"
+        if isinstance(node, Unary) and node.operator == "!":
+            return f"(NOT {self.condition(node.operand)})"
+        if isinstance(node, Literal) and node.kind == "bool":
+            return "TRUE" if node.value else "FALSE"
+        if isinstance(node, Binary):
+            return self.comparison(node)
+        if isinstance(node, Call):
+            return self.call(node)
+        place = self.field(node)
+        return f"(CASE WHEN jsonb_typeof({place}) = 'boolean' THEN ({place})::boolean END)"
+
+    def field(self, node: Node) -> str:
+        """The jsonb at signal.a.b, NULL where it or a part of the way is absent."""
+        path = path_of(node)
+        if path is None or path[0] != "signal" or len(path) < 2:
+            raise _Untranslatable
+        return "(s.data" + "".join(f" -> {self.bind(step, 'text')}" for step in path[1:]) + ")"
+
+    def comparison(self, node: Binary) -> str:
+        left, right, operator = node.left, node.right, node.operator
+        if operator == "in":
+            return self.membership(left, right)
+        if operator not in _FLIPPED:
+            raise _Untranslatable
+        if isinstance(left, Literal):
+            left, right, operator = right, left, _FLIPPED[operator]
+        if not isinstance(right, Literal):
+            raise _Untranslatable
+        if operator == "==":
+            return self.equal(left, right)
+        if operator == "!=":
+            return f"(NOT {self.equal(left, right)})"
+        return self.ordered(left, operator, right)
+
+    def equal(self, left: Node, right: Literal) -> str:
+        if isinstance(left, Name) and left.name == "signal_type" and isinstance(right.value, str):
+            return f"(s.type = {self.bind(right.value, 'text')})"
+        place = self.field(left)
+        if right.kind == "null":
+            return f"(jsonb_typeof({place}) = 'null')"
+        if right.kind == "bool":
+            kind, same = "boolean", f"({place})::boolean = {str(right.value).upper()}"
+        elif right.kind == "string":
+            kind = "string"
+            same = f"({place} #>> '{{}}') COLLATE \"C\" = {self.bind(str(right.value), 'text')}"
+        else:
+            kind, same = "number", f"{_DOUBLE.format(place)} = {self.number(right)}"
+        return (
+            f"(CASE WHEN {place} IS NULL THEN NULL WHEN jsonb_typeof({place}) = '{kind}' THEN {same}"
+            " ELSE FALSE END)"
+        )
+
+    def ordered(self, left: Node, operator: str, right: Literal) -> str:
+        place = self.field(left)
+        if right.kind == "string":
+            bound = self.bind(str(right.value), "text")
+            kind, result = "string", f"({place} #>> '{{}}') COLLATE \"C\" {_NUMERIC[operator]} {bound}"
+        else:
+            kind, result = "number", f"{_DOUBLE.format(place)} {_NUMERIC[operator]} {self.number(right)}"
+        return f"(CASE WHEN jsonb_typeof({place}) = '{kind}' THEN {result} END)"
+
+    def number(self, literal: Literal) -> str:
+        value = literal.value
+        if literal.kind not in ("int", "double") or not isinstance(value, (int, float)):
+            raise _Untranslatable
+        if not math.isfinite(value) or abs(value) >= _EXACT:
+            raise _Untranslatable
+        return self.bind(float(value), "float8")
+
+    def membership(self, left: Node, right: Node) -> str:
+        if not isinstance(right, ListOf) or not right.items:
+            raise _Untranslatable
+        cases: list[str] = []
+        for item in right.items:
+            if not isinstance(item, Literal):
+                raise _Untranslatable
+            cases.append(self.equal(left, item))
+        return "(" + " OR ".join(cases) + ")"
+
+    def call(self, node: Call) -> str:
+        if node.target is None:
+            return self.presence(node)
+        searches: dict[str, Callable[[str, str], str]] = {
+            "startsWith": lambda text, bound: f"starts_with({text}, {bound})",
+            "endsWith": lambda text, bound: f"right({text}, length({bound})) = {bound}",
+            "contains": lambda text, bound: f"strpos({text}, {bound}) > 0",
+        }
+        wanted = node.args[0] if len(node.args) == 1 else None
+        if node.function not in searches or not isinstance(wanted, Literal) or wanted.kind != "string":
+            raise _Untranslatable
+        place = self.field(node.target)
+        bound = self.bind(str(wanted.value), "text")
+        found = searches[node.function](f"({place} #>> '{{}}')", bound)
+        return f"(CASE WHEN jsonb_typeof({place}) = 'string' THEN {found} END)"
+
+    def presence(self, node: Call) -> str:
+        """has(signal.a.b): an error when signal.a is absent or no object. The event's data itself always
+        counts as one.
+        """
+        asked = node.args[0] if node.function == "has" and len(node.args) == 1 else None
+        path = path_of(asked) if isinstance(asked, Select) else None
+        if not isinstance(asked, Select) or path is None or path[0] != "signal":
+            raise _Untranslatable
+        name = self.bind(asked.field, "text")
+        if len(path) == 2:
+            return f"(jsonb_typeof(s.data) = 'object' AND s.data ? {name})"
+        owner = self.field(asked.operand)
+        return f"(CASE WHEN jsonb_typeof({owner}) = 'object' THEN {owner} ? {name} END)"
