@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from governance.rules.models import RuleVersion
 from governance.signals.enums import QuarantineReason, QuarantineStatus
-from guilds.models import Creator, Guild, Market
+from guilds.models import Client, Creator, Guild, Market
 
 #: Work is split by guild into this many ordered queues, so that workers run side by side and order still holds per guild.
 SHARDS = 8
@@ -35,7 +35,11 @@ class SignalKey(models.Model):
     """
 
     source = models.ForeignKey(
-        SignalSource, on_delete=models.PROTECT, related_name="keys", db_constraint=False
+        SignalSource,
+        on_delete=models.PROTECT,
+        related_name="keys",
+        db_constraint=False,
+        db_index=False,  # the constraint below starts with it
     )
     event_id = models.CharField(max_length=300)
     time = models.DateTimeField()
@@ -115,6 +119,7 @@ class PendingSignal(models.Model):
         on_delete=models.PROTECT,
         related_name="pending",
         db_constraint=False,
+        db_index=False,  # nearly always null, and every signal would pay for it
     )
 
     class Meta:
@@ -139,6 +144,14 @@ class QuarantinedSignal(models.Model):
     guild_ref = models.CharField(max_length=120, blank=True)
     creator_ref = models.CharField(max_length=120, blank=True)
     market_ref = models.CharField(max_length=20, blank=True)
+    client = models.ForeignKey(
+        Client,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="quarantined",
+        help_text=_("Who sent it: a client limited to markets or a guild stays so when the event is retried."),
+    )
     received_at = models.DateTimeField()
     attempts = models.PositiveIntegerField(default=0)
     last_attempt_at = models.DateTimeField(null=True, blank=True)
