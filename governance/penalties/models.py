@@ -173,7 +173,9 @@ class Penalty(models.Model):
     kind = models.CharField(max_length=24, choices=PenaltyKind)
     params = models.JSONField(default=dict)
     status = models.CharField(max_length=12, choices=PenaltyStatus)
-    notice = models.ForeignKey(Notice, null=True, blank=True, on_delete=models.PROTECT, related_name="penalties")
+    notice = models.ForeignKey(
+        Notice, null=True, blank=True, on_delete=models.PROTECT, related_name="penalties"
+    )
     proposed_at = models.DateTimeField()
     proposed_by = models.ForeignKey(
         User,
@@ -234,7 +236,8 @@ class Penalty(models.Model):
                 name="penalty_in_force_was_applied",
             ),
             models.CheckConstraint(
-                condition=Q(status__in=[PenaltyStatus.HELD, PenaltyStatus.CANCELLED]) | Q(notice__isnull=False),
+                condition=Q(status__in=[PenaltyStatus.HELD, PenaltyStatus.CANCELLED])
+                | Q(notice__isnull=False),
                 name="penalty_has_notice_before_effect",
             ),
         ]

@@ -1,0 +1,46 @@
+"""The schedule of penalties. Each task drains what is due in batches; all of them may run twice or at once without harm."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from celery import shared_task
+
+from governance.penalties import services
+
+#: One task settles at most this many batches, then makes room; the sweep calls again.
+BATCHES = 50
+
+
+def _drain(settle: Callable[[], int]) -> int:
+    total = 0
+    for _batch in range(BATCHES):
+        settled = settle()
+        total += settled
+        if not settled:
+            break
+    return total
+
+
+@shared_task(name="governance.penalties.sanction_due")
+def sanction_due() -> int:
+    """Work out the consequences of confirmed violations."""
+    return _drain(lambda: services.sanctions_decide_due(limit=500))
+
+
+@shared_task(name="governance.penalties.apply_due")
+def apply_due() -> int:
+    """Put penalties into effect whose start has come."""
+    return _drain(lambda: services.penalties_apply_due(limit=1000))
+
+
+@shared_task(name="governance.penalties.lift_due")
+def lift_due() -> int:
+    """Lift penalties whose end has come."""
+    return _drain(lambda: services.penalties_lift_due(limit=1000))
+
+
+@shared_task(name="governance.penalties.expire_points")
+def expire_points() -> int:
+    """Take points out of force whose time is over."""
+    return _drain(lambda: services.points_expire_due(limit=500))
