@@ -14,16 +14,11 @@ TAG = "guildhall"
 SHORTEST_SECRET = 50
 FEWEST_DISTINCT = 10
 
-#: (id, holds when unsafe, what is wrong, what to do). Only production is this strict.
+#: (id, holds when unsafe, what is wrong, what to do). Only production is this strict. That there is a secret key at
+#: all, the settings ask themselves.
 UNSAFE: tuple[tuple[str, Callable[[], bool], str, str], ...] = (
     (
         "E001",
-        lambda: not settings.SECRET_KEY,
-        "There is no secret key.",
-        "Set GUILDHALL_SECRET_KEY to 50 or more random characters.",
-    ),
-    (
-        "E002",
         lambda: (
             bool(settings.SECRET_KEY)
             and (
@@ -34,61 +29,61 @@ UNSAFE: tuple[tuple[str, Callable[[], bool], str, str], ...] = (
         "Set GUILDHALL_SECRET_KEY to 50 or more random characters.",
     ),
     (
-        "E003",
+        "E002",
         lambda: bool(settings.DEBUG),
         "DEBUG is on.",
         "Unset GUILDHALL_DEBUG: its pages show settings and data.",
     ),
     (
-        "E004",
+        "E003",
         lambda: not settings.ALLOWED_HOSTS,
         "No host name is allowed.",
         "Set GUILDHALL_ALLOWED_HOSTS to the names Guildhall is reached by, separated by commas.",
     ),
     (
-        "E005",
+        "E004",
         lambda: any(host == "*" or host == "." for host in settings.ALLOWED_HOSTS),
         "Every host name is allowed.",
         "Name the hosts in GUILDHALL_ALLOWED_HOSTS: links in mails are made from the host.",
     ),
     (
-        "E006",
+        "E005",
         lambda: not (settings.SESSION_COOKIE_SECURE and settings.CSRF_COOKIE_SECURE),
         "Cookies may travel unencrypted.",
         "Unset GUILDHALL_HTTPS, or set it to 1.",
     ),
     (
-        "E007",
+        "E006",
         lambda: not settings.SESSION_COOKIE_HTTPONLY,
         "Scripts can read the session cookie.",
         "Leave SESSION_COOKIE_HTTPONLY on.",
     ),
     (
-        "E008",
+        "E007",
         lambda: settings.SECURE_HSTS_SECONDS == 0,
         "Browsers are not told to insist on HTTPS.",
         "Unset GUILDHALL_HSTS_SECONDS, or set it to a year's worth of seconds.",
     ),
     (
-        "E009",
+        "E008",
         lambda: not (settings.SECURE_SSL_REDIRECT or settings.SECURE_PROXY_SSL_HEADER),
         "Plain HTTP is served.",
         "Unset GUILDHALL_SSL_REDIRECT, or set GUILDHALL_BEHIND_PROXY=1 behind a proxy that does HTTPS.",
     ),
     (
-        "E010",
+        "E009",
         lambda: any(not origin.startswith("https://") for origin in settings.CSRF_TRUSTED_ORIGINS),
         "A trusted origin is not HTTPS.",
         "Start every part of GUILDHALL_TRUSTED_ORIGINS with https://.",
     ),
     (
-        "E011",
+        "E010",
         lambda: bool(settings.ALLOWED_HOSTS) and not settings.SITE_URL.startswith("https://"),
         "The address in notices, mails and webhooks is not HTTPS.",
         "Set GUILDHALL_SITE_URL to the public address, starting with https://.",
     ),
     (
-        "E012",
+        "E011",
         lambda: any("MD5" in hasher for hasher in settings.PASSWORD_HASHERS),
         "Passwords are hashed with a broken algorithm.",
         "Leave PASSWORD_HASHERS alone.",

@@ -346,7 +346,9 @@ def _start_postgres(place: Layout, *, durable: bool) -> None:
 def _create_database(place: Layout) -> None:
     import psycopg
 
-    with psycopg.connect(f"host={place.run} user=postgres dbname=postgres", autocommit=True) as connection:
+    with psycopg.connect(
+        host=str(place.run), user="postgres", dbname="postgres", autocommit=True
+    ) as connection:
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
             connection.execute("CREATE DATABASE " + DATABASE)
 

@@ -28,9 +28,12 @@ DATA_DIR = DATA_DIR if DATA_DIR.is_absolute() else BASE_DIR / DATA_DIR
 PORT = env.integer("GUILDHALL_PORT", 8000, lowest=1, highest=65535)
 
 DEBUG = env.flag("GUILDHALL_DEBUG", False)
-SECRET_KEY = env.text("GUILDHALL_SECRET_KEY")
-if not SECRET_KEY and not IS_PRODUCTION:
-    SECRET_KEY = embedded.local_secret(DATA_DIR)
+if IS_PRODUCTION:
+    SECRET_KEY = env.required(
+        "GUILDHALL_SECRET_KEY", "sessions, one-time links and CSRF tokens are signed with it."
+    )
+else:
+    SECRET_KEY = env.text("GUILDHALL_SECRET_KEY") or embedded.local_secret(DATA_DIR)
 
 # `make demo` is plain HTTP on this machine, where cookies marked secure would never come back.
 HTTPS = env.flag("GUILDHALL_HTTPS", IS_PRODUCTION)
@@ -243,22 +246,23 @@ DEFAULT_FROM_EMAIL = env.text("GUILDHALL_EMAIL_FROM", "guildhall@localhost")
 
 # --- REST -------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["oauth2_provider.contrib.rest_framework.OAuth2Authentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["guilds.accounts.api_auth.BearerToken"],
     # Deny by default: every view names the scopes it wants.
-    "DEFAULT_PERMISSION_CLASSES": ["oauth2_provider.contrib.rest_framework.TokenMatchesOASRequirements"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PERMISSION_CLASSES": ["guilds.accounts.api_auth.HasScope"],
+    "DEFAULT_THROTTLE_CLASSES": ["guilds.accounts.api_auth.ClientRate"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "guilds.accounts.api_media.JsonOnly",
+    "DEFAULT_RENDERER_CLASSES": ["guilds.accounts.api_media.JsonRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["guilds.accounts.api_media.StrictJsonParser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    **(
-        {"DEFAULT_PAGINATION_CLASS": "config.pagination.CursorPages"}
-        if find_spec("config.pagination")
-        else {}
-    ),
-    **({"EXCEPTION_HANDLER": "config.problems.exception_handler"} if find_spec("config.problems") else {}),
+    "DEFAULT_PAGINATION_CLASS": "config.pagination.CursorPages",
+    "EXCEPTION_HANDLER": "config.problems.exception_handler",
+    "URL_FORMAT_OVERRIDE": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "COERCE_DECIMAL_TO_STRING": True,
 }
+# One client, one minute: far above what catching up needs, far below what would starve the others.
+API_REQUESTS_PER_MINUTE = env.integer("GUILDHALL_API_REQUESTS_PER_MINUTE", 6000, lowest=1, highest=10**9)
 OAUTH2_PROVIDER_APPLICATION_MODEL = "guilds.Client"
 OAUTH2_PROVIDER = {
     "SCOPES": {scope.value: scope.label for scope in Scope},
@@ -283,6 +287,22 @@ SPECTACULAR_SETTINGS = {
     "OAUTH2_FLOWS": ["clientCredentials"],
     "OAUTH2_TOKEN_URL": "/oauth/token/",
     "OAUTH2_SCOPES": {scope.value: str(scope.value) for scope in Scope},
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "config.schema.add_problems",
+    ],
+    "ENUM_NAME_OVERRIDES": {
+        "ActorKind": "governance.ledger.models.Event.ActorKind",
+        "AppealGrounds": "appeals.enums.Grounds",
+        "AppealOutcome": "appeals.enums.Outcome",
+        "AppealStatus": "appeals.enums.AppealStatus",
+        "GuildStatus": "guilds.registry.enums.GuildStatus",
+        "GuildTier": "guilds.registry.enums.GuildTier",
+        "PenaltyKind": "governance.penalties.enums.PenaltyKind",
+        "PenaltyStatus": "governance.penalties.enums.PenaltyStatus",
+        "Severity": "governance.rules.enums.Severity",
+        "ViolationStatus": "governance.violations.enums.ViolationStatus",
+    },
 }
 
 # --- worker -----------------------------------------------------------------------------------------------------

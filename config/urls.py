@@ -10,11 +10,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("", RedirectView.as_view(url="/admin/"), name="root"),
     path("admin/", admin.site.urls),
     path("oauth/token/", TokenView.as_view(), name="oauth-token"),
+    path("api/v1/", include("config.api")),
     path("api/schema/", SpectacularAPIView.as_view(), name="api-schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="api-schema"), name="api-docs"),
     path("i18n/", include("django.conf.urls.i18n")),
 ]
-if find_spec("config.api"):
-    urlpatterns.append(path("api/v1/", include("config.api")))
-if find_spec("appeals.portal"):
+if find_spec("appeals.portal") and find_spec("appeals.portal.urls"):
     urlpatterns.append(path("portal/", include("appeals.portal.urls")))
+
+handler400 = "config.problems.bad_request"
+handler404 = "config.problems.page_not_found"
+handler500 = "config.problems.server_error"
