@@ -78,11 +78,11 @@ CACHES = {
 
 # --- apps -------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "config",
+    "config.apps.ConfigConfig",
     "unfold",
     "unfold.contrib.filters",
     "unfold.contrib.forms",
-    "django.contrib.admin",
+    "config.apps.ConsoleConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
