@@ -132,8 +132,8 @@ class PenaltyView(APIView):
         tags=["penalties"],
         responses=PenaltySerializer,
     )
-    def get(self, request: Request, id: str) -> Response:
-        return Response(PenaltySerializer(one_of(penalties_shown_to(actor_of(request)), id)).data)
+    def get(self, request: Request, public_id: str) -> Response:
+        return Response(PenaltySerializer(one_of(penalties_shown_to(actor_of(request)), public_id)).data)
 
 
 class PenaltyAcknowledgeView(APIView):
@@ -149,10 +149,10 @@ class PenaltyAcknowledgeView(APIView):
         responses=PenaltySerializer,
     )
     @idempotent
-    def post(self, request: Request, id: str) -> Response:
+    def post(self, request: Request, public_id: str) -> Response:
         actor = actor_of(request)
-        penalty_acknowledge(actor=actor, penalty_id=one_of(penalties_visible_to(actor), id).pk)
-        return Response(PenaltySerializer(one_of(penalties_shown_to(actor), id)).data)
+        penalty_acknowledge(actor=actor, penalty_id=one_of(penalties_visible_to(actor), public_id).pk)
+        return Response(PenaltySerializer(one_of(penalties_shown_to(actor), public_id)).data)
 
 
 class StandingView(APIView):
