@@ -145,6 +145,7 @@ def version(
         "charge": None,
         **spec,
     }
+    full["violation"] = {"code": full["violation_code"], "severity": full["severity"]}
     made = RuleVersion.objects.create(
         rule=of,
         number=number,

@@ -1,0 +1,75 @@
+"""Questions about rules: which version was in force where and when."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from governance.rules.enums import VersionStatus
+from governance.rules.models import LivePeriod, Rule, RuleVersion
+from guilds.errors import NotFound
+from guilds.models import Market
+
+#: A rule has at most one version in these states; PostgreSQL holds it.
+CURRENT = (VersionStatus.LIVE, VersionStatus.PAUSED)
+
+
+def periods_covering(at: dt.datetime) -> Q:
+    """Live periods [starts_at, ends_at) that contain the moment."""
+    return Q(starts_at__lte=at) & (Q(ends_at__isnull=True) | Q(ends_at__gt=at))
+
+
+def live_versions(at: dt.datetime) -> QuerySet[RuleVersion]:
+    """Versions that were live at the moment in at least one market, whatever became of them since."""
+    periods = LivePeriod.objects.filter(periods_covering(at), version=OuterRef("pk"))
+    return RuleVersion.objects.filter(Exists(periods)).select_related("rule").order_by("rule__code", "number")
+
+
+def was_live(version: RuleVersion, market_id: int, at: dt.datetime) -> bool:
+    """Whether the version was live in the market at the moment. A paused version still counts: what it would have found
+    waits and is looked at when it resumes."""
+    if not LivePeriod.objects.filter(
+        periods_covering(at), Q(market__isnull=True) | Q(market_id=market_id), version=version
+    ).exists():
+        return False
+    return "*" in version.markets or Market.objects.filter(pk=market_id, code__in=version.markets).exists()
+
+
+def rule_by_code(code: str) -> Rule:
+    """The rule, or NotFound."""
+    found = Rule.objects.filter(code=code).first()
+    if found is None:
+        raise NotFound(f"There is no rule {code}.", field="rule")
+    return found
+
+
+def version_of(rule: Rule, number: int | None = None) -> RuleVersion:
+    """The version of that number; without one the version in force, else the newest. NotFound when there is none."""
+    versions = rule.versions.select_related("rule").order_by("-number")
+    if number is not None:
+        found = versions.filter(number=number).first()
+    else:
+        found = versions.filter(status__in=CURRENT).first() or versions.first()
+    if found is None:
+        raise NotFound(f"{rule.code} has no version{f' {number}' if number else ''}.", field="version")
+    return found
+
+
+def newest_versions() -> dict[str, RuleVersion]:
+    """The version with the highest number of every rule, by rule code."""
+    newest = RuleVersion.objects.order_by("rule_id", "-number").distinct("rule_id").select_related("rule")
+    return {version.rule.code: version for version in newest}
+
+
+def locked_version(version_id: int) -> RuleVersion:
+    """The version, locked until the transaction ends; rows that only point at it may still be written. NotFound."""
+    found = (
+        RuleVersion.objects.select_for_update(of=("self",), no_key=True)
+        .select_related("rule")
+        .filter(pk=version_id)
+        .first()
+    )
+    if found is None:
+        raise NotFound("There is no such rule version.")
+    return found

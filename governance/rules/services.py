@@ -1,0 +1,168 @@
+"""The writers of rule versions: how one comes to be, and what becomes of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Greatest
+from django.utils import timezone
+
+from governance.engine import RuleSpec
+from governance.ledger.services import nudge, record
+from governance.rules.enums import VersionStatus
+from governance.rules.models import LivePeriod, Rule, RuleVersion
+from governance.rules.selectors import locked_version
+from governance.rules.transitions import check
+from guilds.accounts.actor import Actor
+from guilds.accounts.enums import Role
+from guilds.errors import InvalidInput, InvalidTransition, NotAllowed
+from guilds.models import Market
+
+#: Stopping is easy: everybody who answers for a rule or for its penalties may do it.
+MAY_PAUSE = (Role.LAUNCHER, Role.ANALYST, Role.APPROVER, Role.ENFORCER)
+
+DETECT_SWEEP = "governance.violations.detect_sweep"
+
+
+def _require_reason(reason: str) -> str:
+    if not reason.strip():
+        raise InvalidInput("Give a reason.", field="reason")
+    return reason.strip()
+
+
+def _require_markets(actor: Actor, version: RuleVersion, *, every: bool) -> None:
+    """The actor's markets must include every market of the version, or at least one of them."""
+    if actor.market_ids is None:
+        return
+    if "*" in version.markets:
+        # Markets to come belong to it as well, so only one who reaches every market reaches all of it.
+        inside = not every
+    else:
+        of_version = set(Market.objects.filter(code__in=version.markets).values_list("pk", flat=True))
+        inside = of_version <= actor.market_ids if every else bool(of_version & actor.market_ids)
+    if not inside:
+        raise NotAllowed("This rule also governs markets outside your scope.", code="market_out_of_scope")
+
+
+@transaction.atomic
+def version_create(*, actor: Actor, rule: Rule, spec: RuleSpec, ladder: dict[str, Any]) -> RuleVersion:
+    """Write the next version of a rule as a draft. The spec has been checked by the caller. Records `rule_version.created`."""
+    actor.require_role(Role.ANALYST)
+    Rule.objects.select_for_update(no_key=True).get(pk=rule.pk)
+    newest = rule.versions.order_by("-number").first()
+    version = RuleVersion(
+        rule=rule,
+        number=newest.number + 1 if newest else 1,
+        status=VersionStatus.DRAFT,
+        spec=spec.to_dict(),
+        ladder=ladder,
+        text=dict(spec.text),
+        violation_code=spec.violation_code,
+        severity=spec.severity,
+        review=spec.review,
+        on=list(spec.on),
+        markets=list(spec.markets),
+        cap=spec.cap,
+        effective_from=spec.effective_from,
+        author_id=actor.user_id if actor.kind == "staff" else None,
+    )
+    version.save()
+    record(
+        actor=actor,
+        act="rule_version.created",
+        obj=version,
+        after={"status": version.status, "digest": spec.digest()},
+    )
+    return version
+
+
+@transaction.atomic
+def version_pause(*, actor: Actor, version_id: int, reason: str) -> RuleVersion:
+    """Stop a live version; the signals it would have judged wait until it resumes. Records `rule_version.paused`.
+
+    Takes effect with the next batch of detection. Raises NotAllowed, InvalidTransition, InvalidInput.
+    """
+    version = locked_version(version_id)
+    actor.require_role(*MAY_PAUSE)
+    _require_markets(actor, version, every=False)
+    return _move(actor, version, VersionStatus.PAUSED, _require_reason(reason), act="rule_version.paused")
+
+
+@transaction.atomic
+def version_resume(*, actor: Actor, version_id: int, reason: str) -> RuleVersion:
+    """Let a paused version go on, first with the signals that waited. Records `rule_version.resumed`."""
+    version = locked_version(version_id)
+    actor.require_role(Role.LAUNCHER)
+    _require_markets(actor, version, every=True)
+    if version.status != VersionStatus.PAUSED:
+        raise InvalidTransition("Only a paused version can be resumed.")
+    moved = _move(actor, version, VersionStatus.LIVE, _require_reason(reason), act="rule_version.resumed")
+    nudge(DETECT_SWEEP)
+    return moved
+
+
+@transaction.atomic
+def version_retire(*, actor: Actor, version_id: int, reason: str) -> RuleVersion:
+    """End a version for good. What it found stays; signals that waited for it are dropped. Records `rule_version.retired`."""
+    version = locked_version(version_id)
+    actor.require_role(Role.LAUNCHER)
+    _require_markets(actor, version, every=True)
+    moved = _move(actor, version, VersionStatus.RETIRED, _require_reason(reason), act="rule_version.retired")
+    periods_end(version, timezone.now())
+    nudge(DETECT_SWEEP)
+    return moved
+
+
+@transaction.atomic
+def version_to_shadow(*, actor: Actor, version_id: int, reason: str) -> RuleVersion:
+    """Let a version judge without consequence: a draft before its launch, or a live one that is taken back.
+
+    Records `rule_version.shadowed`.
+    """
+    version = locked_version(version_id)
+    actor.require_role(Role.LAUNCHER, Role.ANALYST)
+    _require_markets(actor, version, every=True)
+    if version.status != VersionStatus.DRAFT:
+        actor.require_role(Role.LAUNCHER)
+    moved = _move(actor, version, VersionStatus.SHADOW, _require_reason(reason), act="rule_version.shadowed")
+    periods_end(version, timezone.now())
+    return moved
+
+
+def _move(actor: Actor, version: RuleVersion, to: VersionStatus, reason: str, *, act: str) -> RuleVersion:
+    check(version.status, to)
+    before = version.status
+    version.status = to
+    version.status_reason = reason
+    version.save(update_fields=["status", "status_reason"])
+    record(
+        actor=actor,
+        act=act,
+        obj=version,
+        before={"status": before},
+        after={"status": to.value},
+        reason=reason,
+    )
+    return version
+
+
+def version_pause_itself(*, version_id: int, reason: str) -> RuleVersion | None:
+    """A version that ran into its cap stops and asks a human; None when it is no longer live. Records `rule_version.paused`.
+
+    Inside the transaction of the batch that ran into the cap.
+    """
+    version = locked_version(version_id)
+    if version.status != VersionStatus.LIVE:
+        return None
+    actor = Actor.system(f"rule {version.public_id}")
+    return _move(actor, version, VersionStatus.PAUSED, reason, act="rule_version.paused")
+
+
+def periods_end(version: RuleVersion, at: dt.datetime) -> None:
+    """Close the version's open live periods at the moment; one that has not begun by then becomes empty."""
+    LivePeriod.objects.filter(version=version, ends_at__isnull=True).update(
+        ends_at=Greatest(F("starts_at"), at)
+    )

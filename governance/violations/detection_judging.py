@@ -1,0 +1,58 @@
+"""What the rules say about a batch of signals: one evaluation for live, shadow and backtest alike. Nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from governance.engine import CompiledRule, Evaluator, SignalFacts, explain
+from governance.violations.detection_facts import Registry, StoredSignal
+from governance.violations.measures import MeasureValues, measure_values
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """One rule on one signal. `fault` is empty for a match, else why the rule could not be evaluated."""
+
+    rule: CompiledRule
+    signal: StoredSignal
+    facts: SignalFacts
+    values: Mapping[str, Any]
+    fault: str = ""
+
+    def explanation(self) -> dict[str, Any]:
+        return explain(self.rule, self.facts, self.values)
+
+
+def verdicts(evaluator: Evaluator, signals: Sequence[StoredSignal], registry: Registry) -> Iterator[Verdict]:
+    """Matches and faults, in the order of the signals; that a rule does not match is not worth a verdict.
+
+    Windows are as of each signal's own time. A rule one of whose measures failed is faulty on every signal of the batch.
+    """
+    if not evaluator.rules or not signals:
+        return
+    measured = measure_values(evaluator, signals, registry)
+    keys: dict[tuple[str, int], list[str]] = {}
+    for ordinal, signal in enumerate(signals):
+        place = (signal.type, signal.market_id)
+        if place not in keys:
+            keys[place] = list(evaluator.measures_for(signal.type, registry.market_code(signal.market_id)))
+        facts = registry.facts(signal)
+        values = measured.of(ordinal, keys[place])
+        for outcome in evaluator.evaluate(facts, values):
+            fault = _missing_measure(outcome.rule, measured)
+            if fault:
+                yield Verdict(outcome.rule, signal, facts, values, fault)
+            elif outcome.matched:
+                yield Verdict(outcome.rule, signal, facts, values)
+            elif outcome.state == "error":
+                yield Verdict(outcome.rule, signal, facts, values, outcome.reason or "error")
+
+
+def _missing_measure(rule: CompiledRule, measured: MeasureValues) -> str:
+    if not measured.failed:
+        return ""
+    return next(
+        (measured.failed[measure.key] for measure in rule.measures if measure.key in measured.failed), ""
+    )

@@ -1,0 +1,348 @@
+"""What a batch decides and writes: matches become violations, detections and ledger events, all in bulk.
+
+Locks, taken in one ascending sweep after the shard's own: OPENING_LOCK + shard for every shard whose guilds are
+charged (a guild's own act may charge a guild of another shard), and CAP_LOCK + rule for every rule with a cap, whose
+count all shards share.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import orjson
+from django.db import connection
+from django.db.models import Count
+
+from governance.ledger.services import Entry, nudge, record_many
+from governance.rules.enums import ReviewMode, VersionStatus
+from governance.rules.models import RuleVersion
+from governance.rules.services import version_pause_itself
+from governance.violations import detection_queue as queue
+from governance.violations.detection_facts import Registry, StoredSignal, shard_of
+from governance.violations.detection_judging import Verdict
+from governance.violations.detection_openings import Openings, Subject, spans
+from governance.violations.detection_versions import VersionInPlay
+from governance.violations.enums import DetectionMode, DetectionOutcome, FaultStatus, ViolationStatus
+from governance.violations.models import EvaluationFault, Violation
+from guilds.accounts.actor import Actor
+
+OPENING_LOCK = 7_181_000
+CAP_LOCK = 7_190_000_000
+CAP_WINDOW = dt.timedelta(hours=1)
+
+SANCTION_DUE = "governance.penalties.sanction_due"
+
+
+@dataclass(frozen=True)
+class Match:
+    """A version that matched a signal, and whom that is about."""
+
+    version: VersionInPlay
+    verdict: Verdict
+    guild_id: int
+    subject: Subject
+
+    @classmethod
+    def of(cls, version: VersionInPlay, verdict: Verdict) -> Match:
+        own = version.charges_own_act
+        signal = verdict.signal
+        return cls(
+            version,
+            verdict,
+            signal.charged_guild(own_act=own),
+            (version.rule_id, signal.subject(own_act=own)),
+        )
+
+    @property
+    def signal(self) -> StoredSignal:
+        return self.verdict.signal
+
+
+@dataclass
+class Decisions:
+    """What is to be written for one batch."""
+
+    now: dt.datetime
+    shard: int
+    registry: Registry
+    matches: list[Match] = field(default_factory=list)
+    faults: list[tuple[VersionInPlay, StoredSignal, str]] = field(default_factory=list)
+    held: list[tuple[VersionInPlay, StoredSignal]] = field(default_factory=list)
+
+
+@dataclass
+class Written:
+    """Violations opened by version, how many of them were confirmed at once, and versions that paused themselves."""
+
+    opened: Counter[str] = field(default_factory=Counter)
+    confirmed: int = 0
+    paused: list[str] = field(default_factory=list)
+
+
+@dataclass
+class _Plan:
+    """The outcome of each match that is to be kept as a detection, and the violations to create."""
+
+    detections: list[tuple[Match, DetectionOutcome, Violation | None]] = field(default_factory=list)
+    violations: list[tuple[Match, Violation]] = field(default_factory=list)
+    over_cap: dict[int, Match] = field(default_factory=dict)
+
+
+def write(decisions: Decisions) -> Written:
+    """Decide and write, inside the batch's transaction. The number of statements does not grow with the batch."""
+    decisions.matches.sort(key=lambda match: (match.signal.time, match.signal.id))
+    plan = _plan(decisions)
+    explanations = [match.verdict.explanation() for match, _, _ in plan.detections]
+    by_violation = {
+        id(violation): explanation
+        for (_, outcome, violation), explanation in zip(plan.detections, explanations, strict=True)
+        if outcome == DetectionOutcome.OPENED
+    }
+    for _, violation in plan.violations:
+        violation.explanation = by_violation[id(violation)]
+    Violation.objects.bulk_create([violation for _, violation in plan.violations])
+    _insert_detections(decisions.now, plan, explanations)
+    written = _record(decisions, plan)
+    for match in plan.over_cap.values():
+        written.paused += _pause(match)
+    queue.hold(
+        decisions.shard,
+        {
+            (signal.id, version.id): (signal.id, signal.time, version.id)
+            for version, signal in decisions.held
+        }.values(),
+    )
+    _insert_faults(decisions)
+    if written.confirmed:
+        nudge(SANCTION_DUE)
+    return written
+
+
+def _plan(decisions: Decisions) -> _Plan:
+    plan = _Plan()
+    live = [match for match in decisions.matches if not match.version.is_shadow]
+    _lock(live)
+    stopped = _paused_meanwhile(live)
+    openings = _stored_openings(live)
+    counts = _counts_in_window(live, decisions.now)
+    for match in decisions.matches:
+        version, signal = match.version, match.signal
+        if version.is_shadow:
+            plan.detections.append((match, DetectionOutcome.SHADOW, None))
+            continue
+        if version.rule_id in stopped:
+            decisions.held.append((version, signal))
+            continue
+        if (standing := openings.at(match.subject, signal.time)) is not None:
+            plan.detections.append((match, DetectionOutcome.JOINED, standing))
+            continue
+        if openings.shields(match.subject, signal.time, version.cooldown):
+            plan.detections.append((match, DetectionOutcome.COOLDOWN, None))
+            continue
+        place = (version.rule_id, signal.market_id)
+        if version.cap is not None and counts[place] >= version.cap:
+            stopped.add(version.rule_id)
+            plan.over_cap[version.rule_id] = match
+            decisions.held.append((version, signal))
+            continue
+        violation = _violation(match, decisions.now)
+        counts[place] += 1
+        openings.add(match.subject, signal.time, violation)
+        plan.violations.append((match, violation))
+        plan.detections.append((match, DetectionOutcome.OPENED, violation))
+    return plan
+
+
+def _lock(live: Sequence[Match]) -> None:
+    keys = {OPENING_LOCK + shard_of(match.guild_id) for match in live}
+    keys |= {CAP_LOCK + match.version.rule_id for match in live if match.version.cap is not None}
+    if keys:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT pg_advisory_xact_lock(key) FROM (SELECT unnest(%s::bigint[]) AS key ORDER BY 1) AS sweep",
+                [sorted(keys)],
+            )
+
+
+def _paused_meanwhile(live: Sequence[Match]) -> set[int]:
+    """Rules that were paused after the batch read its versions, by a person or by another shard's cap."""
+    rules = {match.version.rule_id for match in live}
+    if not rules:
+        return set()
+    return set(
+        RuleVersion.objects.filter(rule__in=rules, status=VersionStatus.PAUSED).values_list(
+            "rule_id", flat=True
+        )
+    )
+
+
+def _stored_openings(live: Sequence[Match]) -> Openings[Violation]:
+    """The violations that stand already and could matter to these matches. One query."""
+    openings: Openings[Violation] = Openings()
+    wanted = spans((match.subject, match.signal.time, match.version.cooldown) for match in live)
+    if not wanted:
+        return openings
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT v.id, v.rule_id, v.subject, v.occurred_at
+            FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::timestamptz[])
+                AS wanted (rule_id, subject, since, until)
+            JOIN governance_violation v ON v.rule_id = wanted.rule_id AND v.subject = wanted.subject
+                AND v.occurred_at BETWEEN wanted.since AND wanted.until
+            """,
+            [
+                [rule_id for rule_id, _ in wanted],
+                [subject for _, subject in wanted],
+                [since for since, _ in wanted.values()],
+                [until for _, until in wanted.values()],
+            ],
+        )
+        for key, rule_id, subject, occurred_at in cursor.fetchall():
+            openings.add((rule_id, subject), occurred_at, Violation(pk=key))
+    return openings
+
+
+def _counts_in_window(live: Sequence[Match], now: dt.datetime) -> Counter[tuple[int, int]]:
+    """Violations opened within the last hour by rule and market, for rules with a cap. One query."""
+    rules = {match.version.rule_id for match in live if match.version.cap is not None}
+    counts: Counter[tuple[int, int]] = Counter()
+    if rules:
+        markets = {match.signal.market_id for match in live}
+        for rule_id, market_id, opened in (
+            Violation.objects.filter(rule__in=rules, market__in=markets, detected_at__gt=now - CAP_WINDOW)
+            .order_by()
+            .values_list("rule_id", "market_id")
+            .annotate(opened=Count("pk"))
+        ):
+            counts[rule_id, market_id] = opened
+    return counts
+
+
+def _violation(match: Match, now: dt.datetime) -> Violation:
+    version, signal = match.version, match.signal
+    automatic = version.review == ReviewMode.AUTO
+    return Violation(
+        rule_id=version.rule_id,
+        version_id=version.id,
+        code=version.violation_code,
+        severity=version.severity,
+        review=version.review,
+        status=ViolationStatus.CONFIRMED if automatic else ViolationStatus.OPEN,
+        guild_id=match.guild_id,
+        creator_id=None if version.charges_own_act else signal.creator_id,
+        market_id=signal.market_id,
+        subject=match.subject[1],
+        occurred_at=signal.time,
+        detected_at=now,
+        decided_at=now if automatic else None,
+        sanction_due=automatic,
+    )
+
+
+def _insert_detections(now: dt.datetime, plan: _Plan, explanations: Sequence[object]) -> None:
+    """Detections are evidence and never change; a signal evaluated once more leaves the first one."""
+    if not plan.detections:
+        return
+    rows = [
+        (
+            match.version.id,
+            match.signal.id,
+            violation.pk if violation is not None else None,
+            (DetectionMode.SHADOW if match.version.is_shadow else DetectionMode.LIVE).value,
+            outcome.value,
+            match.guild_id,
+            match.signal.market_id,
+            match.signal.time,
+            orjson.dumps(explanation).decode(),
+        )
+        for (match, outcome, violation), explanation in zip(plan.detections, explanations, strict=True)
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            INSERT INTO governance_detection (version_id, signal_key_id, violation_id, mode, outcome, guild_id,
+                market_id, occurred_at, explanation, detected_at)
+            SELECT *, %s FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::bigint[],
+                %s::bigint[], %s::timestamptz[], %s::jsonb[])
+            ON CONFLICT (version_id, signal_key_id) DO NOTHING
+            """,
+            [now, *map(list, zip(*rows, strict=True))],
+        )
+
+
+def _record(decisions: Decisions, plan: _Plan) -> Written:
+    """Events by the rule that acted: `violation.confirmed` where no person is asked, else `violation.opened`."""
+    written = Written()
+    by_version: dict[VersionInPlay, list[Entry]] = defaultdict(list)
+    for match, violation in plan.violations:
+        confirmed = violation.status == ViolationStatus.CONFIRMED
+        written.opened[match.version.label] += 1
+        written.confirmed += confirmed
+        by_version[match.version].append(
+            Entry(
+                act="violation.confirmed" if confirmed else "violation.opened",
+                object_type=Violation.ledger_type,
+                object_id=str(violation.public_id),
+                after=_after(violation, match, decisions.registry),
+                guild_id=violation.guild_id,
+                market_id=violation.market_id,
+            )
+        )
+    for version, entries in by_version.items():
+        record_many(actor=Actor.system(f"rule {version.label}"), entries=entries, at=decisions.now)
+    return written
+
+
+def _after(violation: Violation, match: Match, registry: Registry) -> dict[str, object]:
+    creator = registry.creators[violation.creator_id]["id"] if violation.creator_id is not None else None
+    return {
+        "status": str(violation.status),
+        "rule": match.version.code,
+        "rule_version": match.version.number,
+        "code": violation.code,
+        "severity": violation.severity,
+        "guild": registry.guilds[violation.guild_id]["id"],
+        "creator": creator,
+        "market": registry.market_code(violation.market_id),
+        "occurred_at": violation.occurred_at.isoformat(),
+    }
+
+
+def _pause(match: Match) -> list[str]:
+    """The rule stops: its version in force, also when it was a superseded one that ran into the cap."""
+    version = match.version
+    current = RuleVersion.objects.filter(rule=version.rule_id, status=VersionStatus.LIVE).first()
+    if current is None:
+        return []
+    reason = (
+        f"More than {version.cap} violations in market {match.verdict.facts.market['code']} within an hour. "
+        "The signals from here on wait until somebody resumes the rule."
+    )
+    paused = version_pause_itself(version_id=current.pk, reason=reason)
+    return [paused.public_id] if paused is not None else []
+
+
+def _insert_faults(decisions: Decisions) -> None:
+    """A fault on a signal that had one before opens that one again with the new error."""
+    if decisions.faults:
+        found = {(version.id, signal.id): error for version, signal, error in decisions.faults}
+        EvaluationFault.objects.bulk_create(
+            [
+                EvaluationFault(
+                    version_id=version_id,
+                    signal_key_id=signal_id,
+                    error=error[:2000],
+                    status=FaultStatus.OPEN,
+                    created_at=decisions.now,
+                )
+                for (version_id, signal_id), error in found.items()
+            ],
+            batch_size=2_000,
+            update_conflicts=True,
+            unique_fields=["version", "signal_key"],
+            update_fields=["error", "status"],
+        )
