@@ -43,7 +43,7 @@ def lesson_for(guild_id: int, code: str) -> Lesson:
 
 def in_language(wordings: Mapping[str, str], language: str) -> tuple[str, str]:
     """(language, text) of a map by BCP 47 tag: the tag itself, its base, English, or whatever there is."""
-    for tag in (language, language.split("-")[0], "en"):
+    for tag in (language, language.partition("-")[0], "en"):
         for known, text in wordings.items():
             if known.lower() == tag.lower():
                 return known, text

@@ -55,7 +55,9 @@ def lesson_complete(*, actor: Actor, code: str) -> Completion:
     Records lesson.completed.
     """
     if not actor.may_act_for_guild() or actor.guild_id is None or actor.user_id is None:
-        raise NotAllowed(_("Only an owner or manager of the guild can acknowledge a lesson."), code="viewer_reads_only")
+        raise NotAllowed(
+            _("Only an owner or manager of the guild can acknowledge a lesson."), code="viewer_reads_only"
+        )
     lesson = lesson_for(actor.guild_id, code)
     completion, created = Completion.objects.get_or_create(
         lesson=lesson,

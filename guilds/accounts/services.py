@@ -13,12 +13,12 @@ from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
 from django.utils.translation import gettext as _
 
-from guilds.accounts.actor import Actor
+from guilds.accounts.actor import Actor, ActorKind
 from guilds.accounts.enums import GuildRole, Role
 from guilds.accounts.models import GuildUser, StaffRole, User
 from guilds.accounts.policy import reach_refusal, roles_refusal, seat_refusal, staff_account_refusal
-from guilds.accounts.selectors import user_with_email
-from guilds.errors import InvalidInput
+from guilds.accounts.selectors import user_of_link, user_with_email
+from guilds.errors import InvalidInput, NotFound
 from guilds.recording import record
 from guilds.registry.models import Guild, Market
 
@@ -32,6 +32,24 @@ def one_time_link(user: User) -> str:
     """
     uid = urlsafe_base64_encode(force_bytes(user.pk))
     return f"{settings.SITE_URL}/portal/welcome/{uid}/{default_token_generator.make_token(user)}/"
+
+
+@transaction.atomic
+def link_accept(*, uid: str, token: str, password: str) -> User:
+    """Set the password of the person a one-time link belongs to. The link itself is the proof of who acts.
+
+    The account is locked, so of two posts of one link the second raises NotFound, as for any link that is not good (any more).
+    Records user.password_set.
+    """
+    person = user_of_link(uid, token, lock=True)
+    if person is None:
+        raise NotFound(_("This link has been used or has expired."), code="link_spent")
+    person.set_password(password)
+    person.save(update_fields=["password"])
+    kind: ActorKind = "staff" if person.is_staff else "guild_user"
+    actor = Actor(kind=kind, id=str(person.pk), label=person.email, user_id=person.pk)
+    record(actor=actor, act="user.password_set", obj=person)
+    return person
 
 
 @transaction.atomic
@@ -140,7 +158,9 @@ def _checked(email: str) -> str:
     try:
         validate_email(address)
     except ValidationError as error:
-        raise InvalidInput(_("“%(email)s” is not an e-mail address.") % {"email": address}, field="email") from error
+        raise InvalidInput(
+            _("“%(email)s” is not an e-mail address.") % {"email": address}, field="email"
+        ) from error
     if len(address) > LONGEST_EMAIL:
         raise InvalidInput(_("This e-mail address is too long."), field="email")
     return address
@@ -161,7 +181,8 @@ def _new_account(
             )
     except (ValidationError, IntegrityError) as error:
         raise InvalidInput(
-            _("This account was made by somebody else just now, or its fields are not valid. Try again."), field="email"
+            _("This account was made by somebody else just now, or its fields are not valid. Try again."),
+            field="email",
         ) from error
 
 

@@ -17,10 +17,18 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("email")
         parser.add_argument(
-            "--role", action="append", required=True, metavar="R", help=f"repeatable: {', '.join(Role.values)}"
+            "--role",
+            action="append",
+            required=True,
+            metavar="R",
+            help=f"repeatable: {', '.join(Role.values)}",
         )
         parser.add_argument(
-            "--market", action="append", default=[], metavar="M", help="market code, repeatable; none: every market"
+            "--market",
+            action="append",
+            default=[],
+            metavar="M",
+            help="market code, repeatable; none: every market",
         )
         parser.add_argument("--name", default="", help="shown to colleagues")
 
