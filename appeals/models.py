@@ -149,7 +149,7 @@ class Decision(models.Model):
     outcome = models.CharField(max_length=12, choices=Outcome)
     answer = models.TextField()
     reduction = models.JSONField(
-        default=dict, help_text=_('for "reduced": {"days"?, "points"?}')
+        default=dict, blank=True, help_text=_('for "reduced": {"days"?, "points"?}')
     )
     decided_at = models.DateTimeField()
 

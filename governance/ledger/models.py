@@ -64,8 +64,8 @@ class Event(models.Model):
     actor_label = models.CharField(max_length=255)
     guild = models.ForeignKey(Guild, null=True, on_delete=models.PROTECT, related_name="events")
     market = models.ForeignKey(Market, null=True, on_delete=models.PROTECT, related_name="events")
-    before = models.JSONField(default=dict)
-    after = models.JSONField(default=dict)
+    before = models.JSONField(default=dict, blank=True)
+    after = models.JSONField(default=dict, blank=True)
     reason = models.TextField(blank=True)
     request_id = models.CharField(max_length=64, blank=True)
 

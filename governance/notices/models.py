@@ -50,7 +50,7 @@ class Notice(models.Model):
     language = models.CharField(max_length=20)
     subject = models.CharField(max_length=200)
     body = models.TextField()
-    statement = models.JSONField(default=dict)
+    statement = models.JSONField(default=dict, blank=True)
     issued_at = models.DateTimeField()
     appeal_by = models.DateTimeField(null=True, blank=True)
     read_at = models.DateTimeField(null=True, blank=True)

@@ -47,7 +47,7 @@ class Band(models.Model):
     code = models.SlugField(max_length=40, unique=True)
     name = models.CharField(max_length=120)
     at_or_below = models.IntegerField(unique=True)
-    penalties = models.JSONField(default=list)
+    penalties = models.JSONField(default=list, blank=True)
 
     ledger_type = "band"
 
@@ -171,7 +171,7 @@ class Penalty(models.Model):
         related_name="penalties",
     )
     kind = models.CharField(max_length=24, choices=PenaltyKind)
-    params = models.JSONField(default=dict)
+    params = models.JSONField(default=dict, blank=True)
     status = models.CharField(max_length=12, choices=PenaltyStatus)
     notice = models.ForeignKey(
         Notice, null=True, blank=True, on_delete=models.PROTECT, related_name="penalties"
@@ -195,7 +195,7 @@ class Penalty(models.Model):
     ends_at = models.DateTimeField(null=True, blank=True)
     applied_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True, help_text=_("lifted, cancelled or reversed"))
-    effect = models.JSONField(default=dict)
+    effect = models.JSONField(default=dict, blank=True)
     acknowledged_at = models.DateTimeField(null=True, blank=True)
     acknowledged_by = models.ForeignKey(
         Client,
@@ -252,7 +252,7 @@ class Restriction(models.Model):
     guild = models.ForeignKey(Guild, on_delete=models.PROTECT, related_name="restrictions")
     penalty = models.OneToOneField(Penalty, on_delete=models.PROTECT, related_name="restriction")
     kind = models.CharField(max_length=24, choices=PenaltyKind)
-    params = models.JSONField(default=dict)
+    params = models.JSONField(default=dict, blank=True)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True, blank=True)
     lifted_at = models.DateTimeField(null=True, blank=True)

@@ -73,7 +73,7 @@ class RuleVersion(models.Model):
     status = models.CharField(max_length=12, choices=VersionStatus, default=VersionStatus.DRAFT)
     spec = models.JSONField()
     ladder = models.JSONField()
-    text = models.JSONField(_("policy wording by language"), default=dict)
+    text = models.JSONField(_("policy wording by language"), default=dict, blank=True)
     violation_code = models.CharField(max_length=40)
     severity = models.CharField(max_length=2, choices=Severity)
     review = models.CharField(max_length=8, choices=ReviewMode)

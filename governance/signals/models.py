@@ -150,7 +150,9 @@ class QuarantinedSignal(models.Model):
         blank=True,
         on_delete=models.PROTECT,
         related_name="quarantined",
-        help_text=_("Who sent it: a client limited to markets or a guild stays so when the event is retried."),
+        help_text=_(
+            "Who sent it: a client limited to markets or a guild stays so when the event is retried."
+        ),
     )
     received_at = models.DateTimeField()
     attempts = models.PositiveIntegerField(default=0)

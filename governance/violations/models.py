@@ -49,7 +49,7 @@ class Violation(models.Model):
     occurred_at = models.DateTimeField()
     detected_at = models.DateTimeField()
     decided_at = models.DateTimeField(null=True, blank=True)
-    explanation = models.JSONField(default=dict)
+    explanation = models.JSONField(default=dict, blank=True)
     sanction_due = models.BooleanField(default=False)
 
     ledger_type = "violation"
@@ -109,7 +109,7 @@ class Detection(models.Model):
     market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="detections")
     occurred_at = models.DateTimeField()
     detected_at = models.DateTimeField()
-    explanation = models.JSONField(default=dict)
+    explanation = models.JSONField(default=dict, blank=True)
 
     class Meta:
         ordering = ["-id"]
