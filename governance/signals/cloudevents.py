@@ -88,19 +88,19 @@ def check(raw: Any, *, latest: datetime, source: str = "") -> Event | list[Fault
     return _read(raw, latest) or _examine(raw, latest)
 
 
-def check_json(text: bytes, *, latest: datetime, source: str = "") -> Event | list[Fault]:
-    """`check` for one event as JSON text."""
+def check_json(text: bytes, *, latest: datetime, source: str = "") -> tuple[Any, Event | list[Fault]]:
+    """What the JSON text holds (None if it is no JSON), and the outcome of `check` for it."""
     try:
         raw = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        return [{"field": "", "message": f"This is not JSON: {error}."}]
-    return check(raw, latest=latest, source=source)
+        return None, [{"field": "", "message": f"This is not JSON: {error}."}]
+    return raw, check(raw, latest=latest, source=source)
 
 
-def event_id(raw: Any) -> str:
-    """The id to report a refused event by; empty when it has none that can be shown."""
+def event_id(raw: Any) -> str | None:
+    """The id to report a refused event by; None when it has none that can be shown."""
     value = raw.get("id") if isinstance(raw, dict) else None
-    return value[:ID_LENGTH].encode("utf-8", "replace").decode() if isinstance(value, str) else ""
+    return value[:ID_LENGTH].encode("utf-8", "replace").decode() if isinstance(value, str) else None
 
 
 def _read(raw: dict[str, Any], latest: datetime) -> Event | None:

@@ -50,30 +50,25 @@ def place(event: Event, known: Known, bounds: Bounds | None) -> Placement | Quar
     market_id = known.markets.get(event.market)
     if market_id is None and event.market:
         return QuarantineReason.UNKNOWN_MARKET
-    named: int | str | None = None
-    charged: GuildPlace | None = None
-    if event.guild:
-        charged = known.guilds.get(event.guild)
-        named = charged.id if charged else event.guild if market_id is not None else None
+    guild = known.guilds.get(event.guild)
     creator: int | str | None = None
+    holder = None
     if event.creator:
         creator = known.creators.get(event.creator, event.creator)
         holder = known.holders.get((creator, event.time)) if isinstance(creator, int) else None
-        charged = holder or charged
-    if charged is None and not isinstance(named, str):
-        return _unplaced(event, creator)
-    if bounds is not None and charged and (faults := _charged_out_of_bounds(event, charged, named, bounds)):
-        return faults
+    charged = holder or guild
     if charged is None:
-        # Only a named guild in a known market comes here: it is made, and charged.
-        assert isinstance(named, str) and market_id is not None
-        return Placement(named, None, creator, market_id)
-    return Placement(
-        charged.id,
-        None if named == charged.id else named,
-        creator,
-        charged.market_id if market_id is None else market_id,
-    )
+        if event.guild and market_id is not None:
+            return Placement(event.guild, None, creator, market_id)
+        return _unplaced(event, creator)
+    if bounds is not None and (faults := _charged_out_of_bounds(charged, guild, bounds)):
+        return faults
+    named: int | str | None = None
+    if guild is None and event.guild and market_id is not None:
+        named = event.guild
+    elif guild is not None and guild.id != charged.id:
+        named = guild.id
+    return Placement(charged.id, named, creator, charged.market_id if market_id is None else market_id)
 
 
 def _unplaced(event: Event, creator: int | str | None) -> QuarantineReason:
@@ -96,15 +91,13 @@ def _named_out_of_bounds(event: Event, bounds: Bounds) -> list[Fault]:
     return faults
 
 
-def _charged_out_of_bounds(
-    event: Event, charged: GuildPlace, named: int | str | None, bounds: Bounds
-) -> list[Fault]:
+def _charged_out_of_bounds(charged: GuildPlace, named: GuildPlace | None, bounds: Bounds) -> list[Fault]:
     outside = (bounds.guild_id is not None and charged.id != bounds.guild_id) or (
         bounds.markets is not None and charged.market_id not in bounds.markets.values()
     )
     if not outside:
         return []
-    if charged.id == named:
+    if charged == named:
         return [{"field": "guild", "message": "The guild is in a market this sender may not send for."}]
     return [
         {"field": "creator", "message": "The creator was then held by a guild this sender may not send for."}

@@ -7,12 +7,16 @@ quarantine take only the new ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import NamedTuple
 
+import orjson
 from django.db import connection
+from django.utils import timezone
 
+from governance.signals.cloudevents import Event
 from governance.signals.models import SHARDS
 
 _TABLE = """
@@ -72,31 +76,16 @@ SELECT shard, count(*) FROM queued GROUP BY shard UNION ALL SELECT -1, count(*) 
 _NULL = "\\N"
 
 
-class SignalRow(NamedTuple):
-    """One signal about to be written; `time` is aware UTC, `data` JSON."""
+@dataclass
+class Prepared:
+    """A batch ready to be written: every row a line of COPY, everybody named known by key."""
 
-    source_id: int
-    event_id: str
-    time: datetime
-    type: str
-    guild_id: int
-    named_guild_id: int | None
-    creator_id: int | None
-    market_id: int
-    data: bytes
-
-
-class QuarantineRow(NamedTuple):
-    """One event about to be quarantined; `event` is the whole event as JSON."""
-
-    source_id: int
-    event_id: str
-    time: datetime
-    reason: str
-    guild_ref: str
-    creator_ref: str
-    market_ref: str
-    event: bytes
+    signals: list[str] = field(default_factory=list)
+    quarantined: list[str] = field(default_factory=list)
+    #: The first moment of every month the signals fall in.
+    months: set[datetime] = field(default_factory=set)
+    received_at: datetime = field(default_factory=timezone.now)
+    client_id: int | None = None
 
 
 class Counted(NamedTuple):
@@ -107,57 +96,54 @@ class Counted(NamedTuple):
     shards: list[int]
 
 
-def write(
-    signals: Sequence[SignalRow],
-    quarantined: Sequence[QuarantineRow],
-    *,
-    received_at: datetime,
-    client_id: int | None = None,
-) -> Counted:
+def write(rows: Prepared) -> Counted:
     """Write what is new of these rows; what is there already, or twice among them, is left out. Needs a transaction."""
     with connection.cursor() as cursor:
-        ensure_months(row.time for row in signals)
+        ensure_months(rows.months)
         cursor.execute(_TABLE)
-        if signals:
-            with cursor.copy(_COPY_SIGNALS) as copy:
-                copy.write("".join(map(_signal_line, signals)))
-        if quarantined:
-            with cursor.copy(_COPY_QUARANTINED) as copy:
-                copy.write("".join(map(_quarantine_line, quarantined)))
-        cursor.execute(_COUNT_ONCE, {"now": received_at, "client": client_id})
+        for statement, lines in ((_COPY_SIGNALS, rows.signals), (_COPY_QUARANTINED, rows.quarantined)):
+            if lines:
+                with cursor.copy(statement) as copy:
+                    copy.write("".join(lines))
+        cursor.execute(_COUNT_ONCE, {"now": rows.received_at, "client": rows.client_id})
         counts = dict(cursor.fetchall())
     held = counts.pop(-1)
     return Counted(sum(counts.values()), held, sorted(counts))
 
 
-def ensure_months(times: Iterable[datetime]) -> None:
-    """Make the partitions these times (aware UTC) need, oldest first."""
-    months = sorted({(time.year, time.month) for time in times})
-    if months:
+def ensure_months(months: Iterable[datetime]) -> None:
+    """Make the partitions of the months these moments (aware UTC) fall in, oldest first."""
+    if wanted := sorted(months):
         with connection.cursor() as cursor:
             cursor.execute(
-                "SELECT governance_signal_month(month) FROM unnest(%s::timestamptz[]) month",
-                [[datetime(year, month, 1, tzinfo=UTC) for year, month in months]],
+                "SELECT governance_signal_month(month) FROM unnest(%s::timestamptz[]) month", [wanted]
             )
+
+
+def signal_line(
+    event: Event,
+    source_id: int,
+    guild_id: int,
+    named_guild_id: int | None,
+    creator_id: int | None,
+    market_id: int,
+) -> str:
+    """A signal as a line of COPY."""
+    return (
+        f"{source_id}\t{_escaped(event.id)}\t{event.time.isoformat()}\t{_escaped(event.type)}\t{guild_id}\t"
+        f"{named_guild_id or _NULL}\t{creator_id or _NULL}\t{market_id}\t{_escaped(event.data.decode())}\n"
+    )
+
+
+def quarantine_line(event: Event, source_id: int, reason: str) -> str:
+    """A quarantined event, whole, as a line of COPY."""
+    whole = orjson.dumps(event.raw).decode()
+    return (
+        f"{source_id}\t{_escaped(event.id)}\t{event.time.isoformat()}\t{reason}\t{_escaped(event.guild)}\t"
+        f"{_escaped(event.creator)}\t{_escaped(event.market)}\t{_escaped(whole)}\n"
+    )
 
 
 def _escaped(text: str) -> str:
     """Control characters never come here (`cloudevents` refuses them), so only the backslash means something to COPY."""
     return text.replace("\\", "\\\\") if "\\" in text else text
-
-
-def _signal_line(row: SignalRow) -> str:
-    source, event_id, time, type_, guild, named, creator, market, content = row
-    return (
-        f"{source}\t{_escaped(event_id)}\t{time.isoformat()}\t{_escaped(type_)}\t{guild}\t{named or _NULL}\t"
-        f"{creator or _NULL}\t{market}\t{_escaped(content.decode())}\n"
-    )
-
-
-def _quarantine_line(row: QuarantineRow) -> str:
-    source, event_id, time, reason, *refs, event = row
-    guild, creator, market = map(_escaped, refs)
-    return (
-        f"{source}\t{_escaped(event_id)}\t{time.isoformat()}\t{reason}\t{guild}\t{creator}\t{market}\t"
-        f"{_escaped(event.decode())}\n"
-    )
