@@ -158,7 +158,8 @@ def _command_line(pid: int) -> str | None:
     try:
         if proc.joinpath("stat").read_text().rsplit(")", 1)[1].split()[0] in {"Z", "X"}:
             return None
-        return proc.joinpath("cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        # A process on its way out has no command line any more.
+        return proc.joinpath("cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace") or None
     except (FileNotFoundError, ProcessLookupError):
         return None
 

@@ -87,7 +87,7 @@ def test_the_demo_is_not_held_to_it(production: Any) -> None:
 def start(command: list[str], **variables: str) -> subprocess.CompletedProcess[str]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return subprocess.run(
-        [sys.executable, *command],
+        [sys.executable, *(part.replace("{tmp}", variables["GUILDHALL_DATA_DIR"]) for part in command)],
         cwd=ROOT,
         env={**kept, **variables},
         capture_output=True,
@@ -101,14 +101,16 @@ STARTS = {
     "manage": ["manage.py", "check"],
     "web": ["-c", "import config.wsgi"],
     "worker": ["-m", "celery", "-A", "config.celery", "worker"],
-    "beat": ["-m", "celery", "-A", "config.celery", "beat", "--pidfile", "", "--schedule", "/dev/null"],
+    "beat": ["-m", "celery", "-A", "config.celery", "beat", "--pidfile", "", "--schedule", "{tmp}/beat"],
 }
 URLS = {"DATABASE_URL": "postgresql://guildhall@127.0.0.1:1/guildhall", "REDIS_URL": "redis://127.0.0.1:1/0"}
 
 
 @pytest.mark.slow
 def test_manage_py_in_production_asks_for_its_servers(tmp_path: Any) -> None:
-    done = start(["manage.py", "check"], GUILDHALL_DATA_DIR=str(tmp_path))
+    done = start(
+        ["manage.py", "check"], GUILDHALL_DATA_DIR=str(tmp_path), GUILDHALL_SECRET_KEY=SAFE["SECRET_KEY"]
+    )
     assert done.returncode == 1
     assert "DATABASE_URL and REDIS_URL must be set" in done.stderr
     assert "Traceback" not in done.stderr

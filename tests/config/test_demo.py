@@ -106,7 +106,15 @@ def run(tmp_path: Path) -> Iterator[Run]:
 
 def test_it_serves_lets_manage_py_join_and_leaves_nothing(run: Run) -> None:
     run.wait_for("Ctrl-C stops everything.")
-    assert (run.status("/readyz"), run.status("/healthz"), run.status("/admin/login/")) == (200, 200, 200)
+    pages = (
+        "/readyz",
+        "/healthz",
+        "/admin/login/",
+        "/portal/login/",
+        "/api/docs/",
+        "/static/unfold/css/styles.css",
+    )
+    assert {page: run.status(page) for page in pages} == dict.fromkeys(pages, 200)
     assert f"http://localhost:{run.port}/admin/" in run.output()
 
     joined = subprocess.run(
