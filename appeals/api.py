@@ -23,6 +23,7 @@ from governance.penalties.selectors import penalties_visible_to
 from guilds.accounts.actor import Actor
 from guilds.accounts.api_auth import actor_of
 from guilds.accounts.api_lists import VisibleList, one_of
+from guilds.accounts.api_media import body_of
 from guilds.accounts.enums import Scope
 from guilds.accounts.idempotency import IDEMPOTENCY_PARAMETERS, idempotent
 
@@ -105,7 +106,7 @@ class AppealsView(VisibleList[Appeal]):
     )
     @idempotent
     def post(self, request: Request) -> Response:
-        filing = AppealFilingSerializer(data=request.data)
+        filing = AppealFilingSerializer(data=body_of(request))
         filing.is_valid(raise_exception=True)
         asked, actor = filing.validated_data, actor_of(request)
         penalty = one_of(penalties_visible_to(actor), asked["penalty"])

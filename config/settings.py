@@ -268,6 +268,8 @@ OAUTH2_PROVIDER = {
     "SCOPES": {scope.value: scope.label for scope in Scope},
     # A client without a `scope` in its request gets what it was allowed, never everything there is.
     "SCOPES_BACKEND_CLASS": "config.scopes.ClientScopes",
+    "OAUTH2_SERVER_CLASS": "guilds.accounts.oauth.ClientCredentialsServer",
+    "OAUTH2_VALIDATOR_CLASS": "guilds.accounts.oauth.ClientValidator",
     "ALLOWED_REDIRECT_URI_SCHEMES": ["https"],
     "ACCESS_TOKEN_EXPIRE_SECONDS": int(timedelta(hours=1).total_seconds()),
 }

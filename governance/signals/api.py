@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 
 from governance.signals.services import BATCH_EVENTS, signals_ingest
 from guilds.accounts.api_auth import actor_of
-from guilds.accounts.api_media import StrictJsonParser, TooLarge
+from guilds.accounts.api_media import StrictJsonParser, TooLarge, body_of
 from guilds.accounts.enums import Scope
 from guilds.accounts.idempotency import IDEMPOTENCY_PARAMETERS, idempotent
 
@@ -128,7 +128,7 @@ class SignalsView(APIView):
     @idempotent
     def post(self, request: Request) -> Response:
         media_type = (request.content_type or "").partition(";")[0].strip().lower()
-        events = _events(request.data, media_type)
+        events = _events(body_of(request), media_type)
         if len(events) > BATCH_EVENTS:
             asked = {"most": BATCH_EVENTS, "count": len(events)}
             raise TooLarge(_("One request may carry %(most)s events; this one has %(count)s.") % asked)

@@ -14,7 +14,7 @@ from django.core.cache import cache
 from django.utils.translation import gettext as _
 from oauth2_provider.models import get_access_token_model
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework.exceptions import AuthenticationFailed, MethodNotAllowed, PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
@@ -69,17 +69,14 @@ class BearerToken(BaseAuthentication):
 
 
 class HasScope(BasePermission):
-    """The view's `required_scopes` names one scope per method; a view that names none serves nobody."""
+    """The view's `required_scopes` names one scope per method; a method that has none is not served."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         if not isinstance(request.auth, Actor):
             return False
         scope = scope_for(view, request.method or "")
         if scope is None:
-            # A method the view does not have is answered with 405 by the view itself.
-            return (request.method or "").lower() not in view.http_method_names or not hasattr(
-                view, (request.method or "").lower()
-            )
+            raise MethodNotAllowed(request.method or "")
         if scope not in request.auth.scopes:
             raise PermissionDenied(
                 _("This needs a token with the scope %(scope)s.") % {"scope": scope},

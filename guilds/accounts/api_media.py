@@ -80,3 +80,10 @@ class JsonRenderer(JSONRenderer):
 
 def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, Promise | Decimal) else list(value)
+
+
+def body_of(request: Request) -> Any:
+    """The parsed body; ParseError when there is none, which DRF would take for an empty object."""
+    if not request._request.body:
+        raise ParseError(_("The request has no body."), code="malformed_request")
+    return request.data
