@@ -1,7 +1,7 @@
 """A rule ready to meet signals."""
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cel_expr_python import cel
 
@@ -27,6 +27,9 @@ class CompiledRule:
     source: str  # `when` under the shared names of measures
     program: cel.Expression
     paths: tuple[tuple[str, ...], ...]  # what `when` reads: ("signal", "amount"), ("critical_30d",), …
+
+    # programs of parts of `when` by their place, filled by explanations
+    parts: dict[tuple[int, int], cel.Expression] = field(default_factory=dict, repr=False)
 
     @property
     def loops(self) -> bool:

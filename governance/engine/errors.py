@@ -32,7 +32,7 @@ class RuleError(ValueError):
         return f"{place}: {self.message}" if place else self.message
 
 
-class RuleErrors(RuleError):  # noqa: N818 - several errors
+class RuleErrors(RuleError):
     """Several faults at once; the first one is this error's own text, `errors` holds them all."""
 
     def __init__(self, errors: list[RuleError]) -> None:

@@ -7,6 +7,7 @@ rule from matching is worked out when asked for.
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Literal
@@ -17,13 +18,13 @@ from governance.engine.check import compile_checked, parse_checked
 from governance.engine.compiled import CompiledRule
 from governance.engine.environment import ONBOARDED, ONBOARDED_VARIABLE, environment_for
 from governance.engine.facts import SignalFacts, SignalTooLargeError, safe_number, safe_record
-from governance.engine.spec import MeasureSpec, parse_aggregate
+from governance.engine.spec import MeasureSpec
 
 State = Literal["true", "false", "unknown", "error"]
 
 # Long enough to spread the cost of a call, short enough that one match does not make many rules be asked
 # alone
-_CHUNK_RULES = 16
+_CHUNK_RULES = 32
 _CHUNK_CHARACTERS = 20_000
 
 
@@ -82,6 +83,7 @@ class Evaluator:
                         self._local[signal_type, market].append(rule)
         self._chunks_everywhere = {name: _chunks(found) for name, found in self._everywhere.items()}
         self._chunks_local = {place: _chunks(found) for place, found in self._local.items()}
+        self._plans: dict[tuple[str, str], _Plan] = {}
         self._environment = environment_for(measure for rule in self.rules for measure in rule.measures)
 
     @property
@@ -105,28 +107,56 @@ class Evaluator:
 
         Never raises for what is in the signal. Dates (`effective_from`), cooldown and cap are the caller's.
         """
-        market = str(facts.market.get("code", ""))
-        found = [
-            *self._chunks_everywhere.get(facts.signal_type, ()),
-            *self._chunks_local.get((facts.signal_type, market), ()),
-        ]
-        if not found:
+        plan = self._plan(facts)
+        if not plan.chunks:
             return []
-        wanted = [measure for chunk in found for measure in chunk.measures]
         try:
-            asking = _Asking(self._environment, facts, wanted, measures)
+            asking = _Asking(self._environment, facts, plan.measures, measures)
         except SignalTooLargeError as refusal:
             reason = str(refusal)
             return [
                 Outcome(rule, matched=False, ask=lambda _: ("error", reason))
-                for chunk in found
+                for chunk in plan.chunks
                 for rule in chunk.rules
             ]
         return [
             Outcome(rule, matched=matched, ask=asking.state)
-            for chunk in found
+            for chunk in plan.chunks
             for rule, matched in zip(chunk.rules, chunk.matched(asking.activation), strict=True)
         ]
+
+    def matching(self, facts: SignalFacts, measures: Mapping[str, Any]) -> list[CompiledRule]:
+        """Only the rules that match: `evaluate` for those who do not ask why the others did not."""
+        plan = self._plan(facts)
+        if not plan.chunks:
+            return []
+        try:
+            asking = _Asking(self._environment, facts, plan.measures, measures)
+        except SignalTooLargeError:
+            return []
+        found: list[CompiledRule] = []
+        for chunk in plan.chunks:
+            matched = chunk.matched(asking.activation)
+            if matched is not chunk.nothing:
+                found += [rule for rule, yes in zip(chunk.rules, matched, strict=True) if yes]
+        return found
+
+    def _plan(self, facts: SignalFacts) -> "_Plan":
+        place = (facts.signal_type, str(facts.market.get("code", "")))
+        plan = self._plans.get(place)
+        if plan is None:
+            chunks = (*self._chunks_everywhere.get(place[0], ()), *self._chunks_local.get(place, ()))
+            measures = {measure.key: measure for chunk in chunks for measure in chunk.measures}
+            plan = _Plan(chunks, tuple(measures.values()))
+            if chunks:  # types nobody listens to are without number
+                self._plans[place] = plan
+        return plan
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    chunks: tuple["_Chunk", ...]
+    measures: tuple[MeasureSpec, ...]
 
 
 class _Chunk:
@@ -136,27 +166,25 @@ class _Chunk:
         self.nothing = [False] * len(self.rules)
 
     @cached_property
-    def any_of(self) -> cel.Expression:
-        return self._program(" || ".join(f"({rule.source}\n)" for rule in self.rules))
-
-    @cached_property
-    def each_of(self) -> cel.Expression:
-        return self._program("[" + ", ".join(f"dyn({rule.source}\n)" for rule in self.rules) + "]")
-
-    def _program(self, source: str) -> cel.Expression:
-        return environment_for(self.measures).compile(source)
+    def programs(self) -> tuple[cel.Expression, cel.Expression] | None:
+        """(any of them, each of them). None when the rules are too deep to be put into one expression."""
+        env = environment_for(self.measures)
+        try:
+            return (
+                env.compile(" || ".join(f"({rule.source}\n)" for rule in self.rules)),
+                env.compile("[" + ", ".join(f"dyn({rule.source}\n)" for rule in self.rules) + "]"),
+            )
+        except RuntimeError:
+            return None
 
     def matched(self, activation: cel.Activation) -> Sequence[bool]:
-        if len(self.rules) == 1:
-            return [_is_true(self.rules[0].program, activation)]
-        if not _is_true(self.any_of, activation):
-            return self.nothing
-        try:
-            listed = self.each_of.eval(activation)
-        except RuntimeError:  # the runtime's budget is spent; each rule alone has its own
-            listed = None
-        if listed is not None and listed.type() != cel.Type.ERROR:
-            return [value is True for value in listed.plain_value()]
+        if len(self.rules) > 1 and self.programs is not None:
+            any_of, each_of = self.programs
+            if not _is_true(any_of, activation):
+                return self.nothing
+            listed = each_of.eval(activation)
+            if listed.type() != cel.Type.ERROR:
+                return [value is True for value in listed.plain_value()]
         return [_is_true(rule.program, activation) for rule in self.rules]
 
 
@@ -226,7 +254,7 @@ def bindings(facts: SignalFacts, wanted: Iterable[MeasureSpec], values: Mapping[
     for measure in wanted:
         if measure.key in values:
             value = safe_number(values[measure.key])
-            if value is not None or parse_aggregate(measure.aggregate).function == "max":
+            if value is not None or measure.nullable:
                 bound[measure.variable] = value
     return bound
 
@@ -252,21 +280,22 @@ def answer(
     if _certain_error(reason):
         return "error", reason
     names = {measure.name: measure.variable for measure in measures}
-    if _lacks_value(reason) or any(missing(path, bound, names) for path in paths):
+    if _lacks_value(reason) or any(lookup(path, bound, names)[1] is None for path in paths):
         return "unknown", reason
     return "error", reason
 
 
-def missing(path: tuple[str, ...], bound: Mapping[str, Any], names: Mapping[str, str]) -> bool:
-    """True when the path leads nowhere or to null; measures are looked up under their shared names."""
+def lookup(path: tuple[str, ...], bound: Mapping[str, Any], names: Mapping[str, str]) -> tuple[bool, Any]:
+    """(is it there, its value) at a path of the activation; measures are looked up by `names` of their
+    variables.
+    """
     value: Any = bound
     for index, step in enumerate(path):
-        if value is None:
-            return True
-        if not isinstance(value, Mapping):
-            return False
-        value = value.get(names.get(step, step) if index == 0 else step)
-    return value is None
+        key = names.get(step, step) if index == 0 else step
+        if not isinstance(value, Mapping) or key not in value:
+            return False, None
+        value = value[key]
+    return True, value
 
 
 def _lacks_value(reason: str) -> bool:

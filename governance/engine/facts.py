@@ -6,9 +6,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-MAX_PARTS = 5_000  # values inside one signal, all levels
-MAX_TEXT = 32 * 1024  # characters of one text
-MAX_TEXTS = 256 * 1024  # characters of all texts of one signal together
+MAX_PARTS = 2_000  # values inside one signal, all levels
+MAX_TEXT = 16 * 1024  # characters of one text
+MAX_TEXTS = 64 * 1024  # characters of all texts of one signal together
 MAX_LEVELS = 32
 
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
@@ -42,10 +42,7 @@ def safe_record(record: Any) -> dict[str, Any]:
     Whole numbers beyond 64 bits become the nearest double, as they would in JavaScript; half characters
     become U+FFFD.
     """
-    if not isinstance(record, Mapping):
-        return {}
-    budget = [MAX_PARTS, MAX_TEXTS]
-    return {_text(key, budget): _safe(part, budget, 1) for key, part in record.items()}
+    return _Copy().record(record, 1) if isinstance(record, Mapping) else {}
 
 
 def safe_number(value: Any) -> int | float | None:
@@ -61,39 +58,62 @@ def safe_number(value: Any) -> int | float | None:
     return value if isinstance(value, float) else None
 
 
-def _safe(value: Any, budget: list[int], level: int) -> Any:
-    kind = type(value)
-    if kind is str:
-        return _text(value, budget)
-    budget[0] -= 1
-    if budget[0] < 0:
-        raise SignalTooLargeError(f"the signal has more than {MAX_PARTS} values")
-    if kind is bool or kind is float or value is None:
-        return value
-    if kind is int:
-        return value if INT_MIN <= value <= INT_MAX else _double(value)
-    if level > MAX_LEVELS:
-        raise SignalTooLargeError(f"the signal is nested deeper than {MAX_LEVELS} levels")
-    if isinstance(value, Mapping):
-        return {_text(key, budget): _safe(part, budget, level + 1) for key, part in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_safe(part, budget, level + 1) for part in value]
-    if isinstance(value, Decimal):
-        return safe_number(value)
-    return _text(value.isoformat() if isinstance(value, datetime) else str(value), budget)
+class _Copy:
+    """One copy of one signal, with what it may still take. Written for speed: every signal passes here."""
 
+    __slots__ = ("characters", "parts")
 
-def _text(value: Any, budget: list[int]) -> str:
-    text = value if type(value) is str else str(value)
-    budget[0] -= 1
-    budget[1] -= len(text)
-    if len(text) > MAX_TEXT or budget[1] < 0 or budget[0] < 0:
-        raise SignalTooLargeError(
-            f"texts of the signal are too long: {MAX_TEXT} characters each, {MAX_TEXTS} together"
-        )
-    if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text
+    def __init__(self) -> None:
+        self.parts = MAX_PARTS
+        self.characters = MAX_TEXTS
+
+    def record(self, record: Mapping[Any, Any], level: int) -> dict[str, Any]:
+        self.enter(len(record), level)
+        copy: dict[str, Any] = {}
+        for key, value in record.items():
+            kind = type(value)
+            if kind is not bool and kind is not float and value is not None:
+                value = self.text(value) if kind is str else self.other(value, level)
+            copy[self.text(key)] = value
+        return copy
+
+    def other(self, value: Any, level: int) -> Any:
+        if type(value) is int:
+            return value if INT_MIN <= value <= INT_MAX else _double(value)
+        if isinstance(value, Mapping):
+            return self.record(value, level + 1)
+        if isinstance(value, (list, tuple)):
+            self.enter(len(value), level + 1)
+            return [self.item(item, level + 1) for item in value]
+        if isinstance(value, Decimal):
+            return safe_number(value)
+        return self.text(value.isoformat() if isinstance(value, datetime) else str(value))
+
+    def item(self, value: Any, level: int) -> Any:
+        kind = type(value)
+        if kind is bool or kind is float or value is None:
+            return value
+        return self.text(value) if kind is str else self.other(value, level)
+
+    def enter(self, size: int, level: int) -> None:
+        self.parts -= size
+        if self.parts < 0:
+            raise SignalTooLargeError(f"the signal has more than {MAX_PARTS} values")
+        if level > MAX_LEVELS:
+            raise SignalTooLargeError(f"the signal is nested deeper than {MAX_LEVELS} levels")
+
+    def text(self, text: Any) -> str:
+        if type(text) is not str:
+            text = str(text)
+        size = len(text)
+        self.characters -= size
+        if size > MAX_TEXT or self.characters < 0:
+            raise SignalTooLargeError(
+                f"texts of the signal are too long: {MAX_TEXT} characters each, {MAX_TEXTS} together"
+            )
+        if not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text):
+            return str(text).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return str(text)
 
 
 def _double(value: int) -> float:

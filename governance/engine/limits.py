@@ -12,6 +12,7 @@ from cel_expr_python import cel
 
 from governance.engine.environment import KNOWN_KEYS, environment
 from governance.engine.errors import RuleError
+from governance.engine.loops import dear
 from governance.engine.syntax import (
     Call,
     Index,
@@ -52,12 +53,15 @@ def faults(source: str, node: Node, names: frozenset[str]) -> Iterator[RuleError
     checker = _Checker(source, names)
     yield from checker.visit(node, frozenset(), 0)
     yield from checker.totals(node)
+    for message, position in dear(node):
+        yield checker.fault(message, position)
 
 
 class _Checker:
     def __init__(self, source: str, names: frozenset[str]) -> None:
         self.source = source
         self.names = names
+        self.innermost = ""
 
     def fault(self, message: str, position: int) -> RuleError:
         return RuleError(message, position=position, line=line_of(self.source, position))
@@ -113,7 +117,7 @@ class _Checker:
             if len(node.args) != 1 or not isinstance(node.args[0], Select):
                 yield self.fault("has() takes a field, such as has(signal.amount)", node.start)
         elif node.target is not None and node.function in SEARCHES and len(node.args) == 1:
-            yield from self.search(node, loops, bound)
+            yield from self.search(node, loops)
 
     def loop(self, node: Call, loop: Loop, bound: frozenset[str], loops: int) -> Iterator[RuleError]:
         if loops >= MAX_LOOP_NESTING:
@@ -128,9 +132,10 @@ class _Checker:
             )
             return
         yield from self.visit(loop.over, bound, loops)
+        self.innermost = loop.variable.name
         yield from self.visit(loop.body, bound | {loop.variable.name}, loops + 1)
 
-    def search(self, node: Call, loops: int, bound: frozenset[str]) -> Iterator[RuleError]:
+    def search(self, node: Call, loops: int) -> Iterator[RuleError]:
         wanted = node.args[0]
         literal = wanted.value if isinstance(wanted, Literal) and isinstance(wanted.value, str) else None
         if node.function == "matches":
@@ -142,9 +147,9 @@ class _Checker:
                 yield self.fault(
                     f"inside exists/all, a text of at most {MAX_LOOP_NEEDLE} characters", wanted.start
                 )
-            elif node.target is not None and not _mentions(node.target, bound):
+            elif node.target is not None and not _mentions(node.target, self.innermost):
                 yield self.fault(
-                    "this does not depend on the loop variable; write it outside exists/all", node.start
+                    f"this does not depend on {self.innermost!r}; write it outside of this loop", node.start
                 )
 
     def pattern(self, node: Call, literal: str | None, loops: int) -> Iterator[RuleError]:
@@ -199,8 +204,8 @@ class _Checker:
 _TRIAL = environment()
 
 
-def _mentions(node: Node, names: frozenset[str]) -> bool:
-    return any(isinstance(part, Name) and part.name in names for part in walk(node))
+def _mentions(node: Node, name: str) -> bool:
+    return any(isinstance(part, Name) and part.name == name for part in walk(node))
 
 
 def _repeats(pattern: str) -> int:

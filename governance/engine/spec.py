@@ -84,6 +84,11 @@ class MeasureSpec:
         """The name under which rules that share an activation see this measure."""
         return "m_" + hashlib.sha256(self.key.encode("utf-8", "surrogatepass")).hexdigest()[:20]
 
+    @cached_property
+    def nullable(self) -> bool:
+        """True when null is a value: max over nothing. Elsewhere null stands for "not known"."""
+        return parse_aggregate(self.aggregate).function == "max"
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-able form; durations as `30d`."""
         return {

@@ -230,6 +230,8 @@ class _Parser:
         self.at = 0
         self.nesting = 0
         self.depths: dict[int, int] = {}
+        self.brackets: dict[int, tuple[int, int]] = {}  # what encloses a node directly
+        self.alive: list[Node] = []  # keeps ids unique while they are keys
 
     # -- reading tokens
     @property
@@ -272,9 +274,14 @@ class _Parser:
         self.alive.append(node)
         return node
 
+    def begin(self, node: Node) -> int:
+        return self.brackets.get(id(node), (node.start, node.end))[0]
+
+    def finish(self, node: Node) -> int:
+        return self.brackets.get(id(node), (node.start, node.end))[1]
+
     # -- grammar, lowest binding first
     def whole(self) -> Node:
-        self.alive: list[Node] = []  # keeps ids unique while depths are keyed by them
         if self.token.kind == "end":
             raise self.refuse("the expression is empty; write a condition such as signal.count > 3", 0)
         node = self.expression()
@@ -294,7 +301,9 @@ class _Parser:
         self.expect(":")
         otherwise = self.expression()
         self.nesting -= 1
-        return self.built(Conditional(condition.start, otherwise.end, condition, then, otherwise))
+        return self.built(
+            Conditional(self.begin(condition), self.finish(otherwise), condition, then, otherwise)
+        )
 
     def logic(self, operator: str) -> Node:
         def part() -> Node:
@@ -306,14 +315,14 @@ class _Parser:
             parts.append(part())
         if len(parts) == 1:
             return parts[0]
-        return self.built(Logic(parts[0].start, parts[-1].end, operator, tuple(parts)))
+        return self.built(Logic(self.begin(parts[0]), self.finish(parts[-1]), operator, tuple(parts)))
 
     def relation(self) -> Node:
         left = self.sum()
         while self.sees(*RELATIONS) or (self.token.kind == "name" and self.token.text == "in"):
             operator = self.take().text
             right = self.sum()
-            left = self.built(Binary(left.start, right.end, operator, left, right))
+            left = self.built(Binary(self.begin(left), self.finish(right), operator, left, right))
         if self.sees("="):
             raise self.refuse("a single = does not compare; write ==", self.token.start)
         return left
@@ -323,7 +332,7 @@ class _Parser:
         while self.sees("+", "-"):
             operator = self.take().text
             right = self.product()
-            left = self.built(Binary(left.start, right.end, operator, left, right))
+            left = self.built(Binary(self.begin(left), self.finish(right), operator, left, right))
         return left
 
     def product(self) -> Node:
@@ -331,7 +340,7 @@ class _Parser:
         while self.sees("*", "/", "%"):
             operator = self.take().text
             right = self.unary()
-            left = self.built(Binary(left.start, right.end, operator, left, right))
+            left = self.built(Binary(self.begin(left), self.finish(right), operator, left, right))
         return left
 
     def unary(self) -> Node:
@@ -348,7 +357,7 @@ class _Parser:
             node = self.member()
         else:
             operand = self.unary()
-            node = self.built(Unary(token.start, operand.end, token.text, operand))
+            node = self.built(Unary(token.start, self.finish(operand), token.text, operand))
         self.nesting -= 1
         return node
 
@@ -363,7 +372,7 @@ class _Parser:
                 index = self.expression()
                 end = self.expect("]").end
                 self.nesting -= 1
-                node = self.built(Index(node.start, end, node, index))
+                node = self.built(Index(self.begin(node), end, node, index))
             elif self.sees("{"):
                 raise self.refuse("message construction is not part of rules", self.token.start)
             else:
@@ -373,14 +382,14 @@ class _Parser:
         token = self.token
         if token.kind == "quoted":
             self.take()
-            return self.built(Select(operand.start, token.end, operand, str(token.value)))
+            return self.built(Select(self.begin(operand), token.end, operand, str(token.value)))
         if token.kind != "name" or token.text in KEYWORDS:
             raise self.refuse(f"expected a field name after the dot, found {token.shown}", token.start)
         self.take()
         if not self.sees("("):
-            return self.built(Select(operand.start, token.end, operand, token.text))
+            return self.built(Select(self.begin(operand), token.end, operand, token.text))
         args, end = self.arguments()
-        return self.built(Call(operand.start, end, operand, token.text, args, token.start))
+        return self.built(Call(self.begin(operand), end, operand, token.text, args, token.start))
 
     def arguments(self) -> tuple[tuple[Node, ...], int]:
         self.enter(self.expect("(").start)
@@ -413,7 +422,7 @@ class _Parser:
         if self.sees("("):
             self.enter(self.take().start)
             inner = self.expression()
-            self.expect(")")
+            self.brackets[id(inner)] = (token.start, self.expect(")").end)
             self.nesting -= 1
             return inner
         if self.sees("["):

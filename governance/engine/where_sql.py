@@ -50,7 +50,7 @@ class SqlFragment:
     params: dict[str, Any]
 
 
-class _Untranslatable(Exception):  # noqa: N818 - a way out, not a fault
+class _Untranslatable(Exception):
     pass
 
 
