@@ -52,7 +52,7 @@ def home(visit: Visit) -> HttpResponse:
             ).order_by("-status", "ends_at", "pk")[:SHOWN],
             "appealable": mine.filter(
                 ~Exists(open_or_decided), status__in=APPEALABLE, notice__appeal_by__gte=now
-            ).order_by("notice__appeal_by", "pk")[:SHOWN],
+            ).order_by("notice__appeal_by", "pk")[:3],
             "asked": _appeals_with_word_from_us(visit),
             "lessons": [
                 (lesson, in_language(lesson.title, language)[1])
