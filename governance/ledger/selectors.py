@@ -34,11 +34,34 @@ EVENT_COLUMNS = (
 )
 
 
+#: Who else writes in this database: (are their transactions hidden from us, their 32-bit transaction id).
+WRITERS = """
+    SELECT usename <> current_user AND NOT pg_has_role('pg_read_all_stats', 'USAGE'), backend_xid::text::bigint
+    FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+    UNION ALL SELECT false, (pg_current_xact_id_if_assigned()::text::bigint) & 4294967295
+"""
+
+
 def final_horizon() -> int:
-    """The oldest transaction still running: events of transactions before it are all visible and none will be added."""
+    """The oldest transaction still running: events of transactions before it are all visible and none will be added.
+
+    Only writers in this database count, so that a long transaction in a neighbour does not hold the feed back. The next id to
+    be given out is read before the list of those at work: whoever begins in between lies beyond the horizon anyway. Where
+    another role writes here whose transactions we may not see, the horizon of the whole server is taken instead.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
-        return int(cursor.fetchone()[0])
+        cursor.execute(
+            "SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint,"
+            " pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_stat_clear_snapshot()"
+        )
+        upcoming, oldest_anywhere, _cleared = cursor.fetchone()
+        cursor.execute(WRITERS)
+        writers = cursor.fetchall()
+    if any(hidden for hidden, _xid in writers):
+        return int(oldest_anywhere)
+    # A 32-bit id belongs to the last 2^32 transactions before the upcoming one.
+    running = [upcoming - (upcoming - xid) % 2**32 for _hidden, xid in writers if xid is not None]
+    return int(min([upcoming, *running]))
 
 
 def events_final() -> QuerySet[Event]:

@@ -66,18 +66,39 @@ class EndpointAdmin(ConsoleAdmin[Endpoint]):
 
     def sections(self, endpoint: Endpoint, request: HttpRequest) -> Sequence[Section]:
         rows = [
-            [link_to(row, row.event.act), delivery_badge(row), row.attempts, row.response_status, row.error, row.created_at]
+            [
+                link_to(row, row.event.act),
+                delivery_badge(row),
+                row.attempts,
+                row.response_status,
+                row.error,
+                row.created_at,
+            ]
             for row in endpoint.deliveries.select_related("event").order_by("-id")[:20]
         ]
         headers = [_("Event"), _("Status"), _("Tries"), _("Answer"), _("Error"), _("Made")]
         more = Link(_("Every delivery"), list_url(Delivery, f"endpoint__id__exact={endpoint.pk}"))
-        return [Section(_("Latest deliveries"), Table(headers, rows, more=more, empty=_("Nothing delivered yet.")))]
+        return [
+            Section(
+                _("Latest deliveries"), Table(headers, rows, more=more, empty=_("Nothing delivered yet."))
+            )
+        ]
 
 
 @admin.register(Delivery)
 class DeliveryAdmin(ConsoleAdmin[Delivery]):
-    intro = _("Each event on its way to each endpoint: tried again over a day, then failed until somebody tries it anew.")
-    list_display = ("event_shown", "endpoint", "status_shown", "attempts", "response_status", "next_attempt_at", "created_at")
+    intro = _(
+        "Each event on its way to each endpoint: tried again over a day, then failed until somebody tries it anew."
+    )
+    list_display = (
+        "event_shown",
+        "endpoint",
+        "status_shown",
+        "attempts",
+        "response_status",
+        "next_attempt_at",
+        "created_at",
+    )
     list_select_related = ("event", "endpoint")
     list_filter = (("status", ChoicesDropdownFilter), ("endpoint", RelatedDropdownFilter))
     search_fields = ("public_id",)

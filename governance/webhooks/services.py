@@ -47,7 +47,8 @@ def endpoint_create(
     unknown = sorted(set(types) - set(WebhookType.values))
     if unknown or not types:
         raise InvalidInput(
-            f"Choose among {', '.join(WebhookType.values)}." + (f" Unknown: {', '.join(unknown)}." if unknown else ""),
+            f"Choose among {', '.join(WebhookType.values)}."
+            + (f" Unknown: {', '.join(unknown)}." if unknown else ""),
             field="types",
         )
     if urlsplit(url).scheme not in ("http", "https"):
@@ -68,7 +69,9 @@ def endpoint_create(
         faults = [{"field": field, "message": " ".join(words)} for field, words in error.message_dict.items()]
         raise InvalidInput("The endpoint has faults.", errors=faults) from error
     endpoint.save()
-    record(actor=actor, act="webhook_endpoint.created", obj=endpoint, after={"url": url, "types": endpoint.types})
+    record(
+        actor=actor, act="webhook_endpoint.created", obj=endpoint, after={"url": url, "types": endpoint.types}
+    )
     return endpoint
 
 
@@ -92,7 +95,9 @@ def deliveries_create_due(*, limit: int = 500) -> int:
     horizon = events_final().filter(act__in=WebhookType.values)
     for endpoint in Endpoint.objects.select_for_update(of=("self",), skip_locked=True).filter(is_active=True):
         events: list[Event] = list(
-            horizon.after(endpoint.last_transaction, endpoint.last_event).filter(act__in=endpoint.types)[:limit]
+            horizon.after(endpoint.last_transaction, endpoint.last_event).filter(act__in=endpoint.types)[
+                :limit
+            ]
         )
         if not events:
             continue

@@ -13,4 +13,6 @@ TRANSITIONS: dict[S, frozenset[S]] = {
 def check(old: str, new: str) -> None:
     """Raise InvalidTransition unless a delivery in status `old` may become `new`."""
     if S(new) not in TRANSITIONS[S(old)]:
-        raise InvalidTransition(f"A delivery that is {S(old).label.lower()} cannot become {S(new).label.lower()}.")
+        raise InvalidTransition(
+            f"A delivery that is {S(old).label.lower()} cannot become {S(new).label.lower()}."
+        )

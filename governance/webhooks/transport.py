@@ -38,7 +38,9 @@ def addresses(host: str, port: int, *, allow_private: bool) -> list[str]:
     if not allow_private:
         inside = [address for address in found if not ipaddress.ip_address(address.split("%")[0]).is_global]
         if inside:
-            raise Undeliverable("the address is private; allow private addresses on the endpoint if that is meant")
+            raise Undeliverable(
+                "the address is private; allow private addresses on the endpoint if that is meant"
+            )
     return sorted(found)
 
 
@@ -66,7 +68,12 @@ def post(url: str, *, secret: str, message_id: str, payload: dict[str, Any], all
     options: dict[str, Any] = {"timeout": TIMEOUT, "retries": False, "maxsize": 1}
     if parts.scheme == "https":
         pool: urllib3.HTTPConnectionPool = urllib3.HTTPSConnectionPool(
-            address, port, server_hostname=parts.hostname, assert_hostname=parts.hostname, ca_certs=certifi.where(), **options
+            address,
+            port,
+            server_hostname=parts.hostname,
+            assert_hostname=parts.hostname,
+            ca_certs=certifi.where(),
+            **options,
         )
     else:
         pool = urllib3.HTTPConnectionPool(address, port, **options)
