@@ -254,18 +254,16 @@ def _without_root(place: Layout) -> list[str]:
         return []
     namespace = ["unshare", "--user", f"--map-user={NOBODY_UID}", f"--map-group={NOBODY_GID}"]
     as_nobody = ["setpriv", f"--reuid={NOBODY_UID}", f"--regid={NOBODY_GID}", "--clear-groups"]
-    capability = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
+    as_nobody += ["--inh-caps=+dac_override", "--ambient-caps=+dac_override"]
     trees = (place.postgres, place.run)
     if _works([*namespace, "true"]):
         for tree in trees:
             _own(tree, 0, 0)
         return namespace
-    for tree in trees:
-        _own(tree, NOBODY_UID, NOBODY_GID)
-    programs = _postgres_programs()
-    for prefix in ([*as_nobody, *capability], as_nobody):
-        if _works([*prefix, str(programs / "postgres"), "--version"]):
-            return prefix
+    if _works([*as_nobody, str(_postgres_programs() / "postgres"), "--version"]):
+        for tree in trees:
+            _own(tree, NOBODY_UID, NOBODY_GID)
+        return as_nobody
     raise EmbeddedServerError(
         "PostgreSQL does not run as root, and neither a user namespace nor the account nobody can run it here. "
         "Use an ordinary account, or set DATABASE_URL."

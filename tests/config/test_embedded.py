@@ -100,6 +100,22 @@ def test_an_interrupted_first_start_is_begun_again(data_dir: Path) -> None:
     assert query(embedded.ensure_running(data_dir), "SELECT 1") == [(1,)]
 
 
+def test_root_without_user_namespaces_becomes_nobody_and_back(
+    data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files change hands in both directions, in a directory that only root may enter."""
+    works = embedded._works
+    for allowed in (True, False, True):
+        monkeypatch.setattr(
+            embedded, "_works", lambda command, ok=allowed: (ok or command[0] != "unshare") and works(command)
+        )
+        servers = embedded.ensure_running(data_dir)
+        assert query(servers, "SELECT 1") == [(1,)]
+        if not allowed and os.geteuid() == 0:
+            assert (data_dir / "postgres").owner() == "nobody"
+        embedded.stop(data_dir)
+
+
 def test_two_at_once_start_one_pair(data_dir: Path) -> None:
     failures: list[embedded.EmbeddedServerError] = []
 
