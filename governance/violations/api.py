@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 from governance.rules.enums import Severity
 from governance.violations.enums import ViolationStatus
 from governance.violations.models import Detection, Violation
-from governance.violations.selectors import violations_visible_to
+from governance.violations.selectors import EVIDENCE, violations_visible_to
 from guilds.accounts.actor import Actor
 from guilds.accounts.api_auth import actor_of
 from guilds.accounts.api_lists import InstantFilter, VisibleList, one_of
@@ -65,7 +65,7 @@ class ViolationFilters(django_filters.FilterSet):
 
 def violations_shown_to(actor: Actor) -> QuerySet[Violation]:
     """Visible violations with what the serializer shows: two queries a page, whatever its length."""
-    evidence = Detection.objects.select_related("signal_key__source").order_by("id")
+    evidence = Detection.objects.filter(outcome__in=EVIDENCE).select_related("signal_key__source").order_by("id")
     return (
         violations_visible_to(actor)
         .select_related("rule", "version", "guild", "creator", "market")
