@@ -221,7 +221,7 @@ def appeal_decide(
     )
     before = {"status": appeal.status}
     appeal.status, appeal.outcome, appeal.settled_at = AppealStatus.DECIDED, outcome, now
-    appeal.assigned_to = User.objects.get(pk=actor.user_id)
+    appeal.assigned_to = User.objects.get(pk=int(actor.id))
     appeal.save(update_fields=["status", "outcome", "settled_at", "assigned_to"])
     decision = Decision.objects.create(
         appeal=appeal,
@@ -325,7 +325,7 @@ def _keep_files(appeal: Appeal, accepted: Sequence[Accepted], now: dt.datetime) 
             evidence.save()
     except BaseException:
         for evidence in stored:
-            evidence.file.storage.delete(evidence.file.name)
+            evidence.file.delete(save=False)
         raise
 
 

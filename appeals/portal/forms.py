@@ -33,8 +33,8 @@ class FilesInput(forms.FileInput):
     allow_multiple_selected = True
 
     def value_from_datadict(
-        self, data: Any, files: MultiValueDict[str, UploadedFile], name: str
-    ) -> list[UploadedFile]:
+        self, data: Any, files: MultiValueDict[str, UploadedFile[bytes]], name: str
+    ) -> list[UploadedFile[bytes]]:
         return list(files.getlist(name))
 
 
@@ -43,7 +43,7 @@ class FilesField(forms.FileField):
 
     widget = FilesInput
 
-    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile]:
+    def clean(self, data: Any, initial: Any = None) -> list[UploadedFile[bytes]]:
         return list(data or [])
 
 
@@ -68,7 +68,8 @@ class AppealForm(ServiceForm):
         max_length=LONGEST_STATEMENT,
         widget=forms.Textarea(attrs={"rows": 9, "dir": "auto"}),
     )
-    files = FilesField(
+    # Django takes fields off the class, so `form.files` stays what was uploaded and `form["files"]` is this.
+    files = FilesField(  # type: ignore[assignment]
         label=_("Files"),
         help_text=_("Up to 5 files of 10 MB each: PDF, PNG, JPEG, WebP, TXT or MP4."),
         required=False,

@@ -74,7 +74,7 @@ def penalty_page(visit: Visit, penalty_id: uuid.UUID) -> HttpResponse:
             .select_related("signal_key__source")
             .order_by("occurred_at", "pk")[:PER_PAGE],
             "together_with": penalties_visible_to(visit.actor)
-            .filter(notice_id=penalty.notice_id)
+            .filter(notice=penalty.notice)
             .exclude(pk=penalty.pk)
             .order_by("pk"),
             "appeals": sorted(penalty.appeals.all(), key=lambda appeal: -appeal.pk),

@@ -82,8 +82,7 @@ def page(*methods: str) -> Callable[[Page[P]], View[P]]:
     """
 
     def decorate(view: Page[P]) -> View[P]:
-        @functools.wraps(view)
-        def serve(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        def serve(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             if not request.user.is_authenticated:
                 return redirect_to_login(request.get_full_path() if request.method == "GET" else "/portal/")
             seats = list(seats_of(request.user))
@@ -106,7 +105,7 @@ def page(*methods: str) -> Callable[[Page[P]], View[P]]:
                 except DomainError as refusal:
                     return visit.refuse(refusal.message, status=refusal.status)
 
-        return serve
+        return functools.update_wrapper(serve, view)
 
     return decorate
 

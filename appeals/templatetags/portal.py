@@ -29,17 +29,24 @@ def _zone_of(local: dt.datetime) -> str:
     return name
 
 
+@register.filter
+def day(moment: dt.datetime) -> str:
+    """The day of a moment in the guild's market."""
+    # English as most of the world writes it: neither month-first nor with a comma.
+    form = "j M Y" if (get_language() or "en").startswith("en") else "DATE_FORMAT"
+    return date_format(timezone.localtime(moment), form)
+
+
 @register.simple_tag
 def when(moment: dt.datetime | None) -> str | SafeString:
     """A moment in the guild's market, with its zone: 22 Nov 2026, 16:20 CET."""
     if moment is None:
         return "–"
     local = timezone.localtime(moment)
-    day = date_format(local, "j M Y" if (get_language() or "en").startswith("en") else "DATE_FORMAT")
     return format_html(
         '<time datetime="{}">{}, {} <span class="zone">{}</span></time>',
         local.isoformat(timespec="seconds"),
-        day,
+        day(moment),
         date_format(local, "H:i"),
         _zone_of(local),
     )
