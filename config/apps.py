@@ -23,6 +23,6 @@ class ConsoleConfig(SimpleAdminConfig):
 
     def ready(self) -> None:
         super().ready()
-        for app in ("guilds", "governance", "appeals"):
+        for app in ("guilds", "governance", "appeals", "config"):
             if find_spec(f"{app}.admin"):
                 import_module(f"{app}.admin")

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from structlog.tracebacks import ExceptionDictTransformer
 
 from config import embedded, env
+from config.admin_site import UNFOLD  # noqa: F401  the look of the console and its sidebar
 from guilds.accounts.enums import Scope
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -401,13 +402,3 @@ DJANGO_STRUCTLOG_USER_ID_FIELD = "pk"
 DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = 10
 DJANGO_STRUCTLOG_CELERY_TASK_START_LOG_LEVEL = 10
 DJANGO_STRUCTLOG_CELERY_TASK_SUCCESS_LOG_LEVEL = 10
-
-# --- console ----------------------------------------------------------------------------------------------------
-UNFOLD = {
-    "SITE_TITLE": "Guildhall",
-    "SITE_HEADER": "Guildhall",
-    "SITE_SUBHEADER": _("Guild governance"),
-    "SITE_URL": None,
-    "SHOW_HISTORY": False,
-    "SHOW_VIEW_ON_SITE": False,
-}

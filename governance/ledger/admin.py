@@ -14,14 +14,14 @@ from unfold.decorators import display
 from governance.ledger.models import Event, EventSeal
 from guilds.accounts.actor import Actor
 from guilds.console.base import ConsoleAdmin
-from guilds.console.lists import in_markets
+from guilds.console.lists import in_markets, moment_column
 from guilds.console.page import Badge, Fact, Prose, Section, Table, link_to, pretty, shown
 
 
 @admin.register(Event)
 class EventAdmin(ConsoleAdmin[Event]):
     intro = _("Who did what to which object, when and why. Append-only and sealed in a chain of hashes.")
-    list_display = ("at", "act", "object_shown", "actor_shown", "guild", "reason_shown")
+    list_display = (moment_column("at", _("when")), "act", "object_shown", "actor_shown", "guild", "reason_shown")
     list_select_related = ("guild",)
     list_filter = (("actor_kind", ChoicesDropdownFilter), ("at", RangeDateTimeFilter))
     search_fields = ("act",)
@@ -71,7 +71,11 @@ class EventAdmin(ConsoleAdmin[Event]):
     def sections(self, event: Event, request: HttpRequest) -> Sequence[Section]:
         names = sorted({*event.before, *event.after})
         rows = [[name, pretty(event.before.get(name)), pretty(event.after.get(name))] for name in names]
-        sections = [Section(_("What changed"), Table([_("Field"), _("Before"), _("After")], rows, empty=_("No fields.")))]
+        sections = [
+            Section(
+                _("What changed"), Table([_("Field"), _("Before"), _("After")], rows, empty=_("No fields."))
+            )
+        ]
         if event.reason:
             sections.insert(0, Section(_("Reason"), Prose(event.reason)))
         seal = EventSeal.objects.filter(event_id=event.pk).first()
@@ -84,7 +88,9 @@ class EventAdmin(ConsoleAdmin[Event]):
             sections.append(Section(_("Seal"), sealed))
         return sections
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, object] | None = None) -> HttpResponse:
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, object] | None = None
+    ) -> HttpResponse:
         return super().changelist_view(request, {**(extra_context or {}), "chain": chain_facts()})
 
 

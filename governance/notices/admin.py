@@ -15,14 +15,14 @@ from governance.notices.models import Notice, Template
 from governance.notices.selectors import notices_visible_to
 from guilds.accounts.actor import Actor
 from guilds.console.base import ConsoleAdmin
-from guilds.console.lists import by_public_id, of_guild
+from guilds.console.lists import by_public_id, moment_column, of_guild
 from guilds.console.page import Badge, Fact, Prose, Section, Table, link_to, pretty, shown
 
 
 @admin.register(Notice)
 class NoticeAdmin(ConsoleAdmin[Notice]):
     intro = _("Statements of reasons and other messages to guilds, word for word as they were sent.")
-    list_display = ("subject", "guild", "kind", "language", "issued_at", "read_shown")
+    list_display = ("subject", "guild", "kind", "language", moment_column("issued_at", _("issued")), "read_shown")
     list_select_related = ("guild",)
     list_filter = (("kind", ChoicesDropdownFilter), ("issued_at", RangeDateTimeFilter))
     search_fields = ("guild__external_id",)
@@ -65,7 +65,7 @@ class NoticeAdmin(ConsoleAdmin[Notice]):
 @admin.register(Template)
 class TemplateAdmin(ConsoleAdmin[Template]):
     intro = _("Wordings by kind and language. Where a guild's language has none, the next of its market is taken.")
-    list_display = ("kind", "language", "subject", "updated_at")
+    list_display = ("kind", "language", "subject", moment_column("updated_at", _("changed")))
     list_filter = (("kind", ChoicesDropdownFilter),)
     search_fields = ("language",)
     ordering = ("kind", "language")

@@ -15,7 +15,7 @@ from governance.webhooks.enums import DeliveryStatus
 from governance.webhooks.models import Delivery, Endpoint
 from guilds.accounts.actor import Actor
 from guilds.console.base import ConsoleAdmin
-from guilds.console.lists import by_public_id, in_markets
+from guilds.console.lists import by_public_id, in_markets, moment_column
 from guilds.console.page import Badge, Fact, Link, Section, Table, Variant, link_to, list_url, shown
 
 DELIVERY_VARIANTS: dict[str, Variant] = {
@@ -32,7 +32,7 @@ def delivery_badge(delivery: Delivery) -> Badge:
 @admin.register(Endpoint)
 class EndpointAdmin(ConsoleAdmin[Endpoint]):
     intro = _("Receivers of events by Standard Webhooks. A secret is shown once, when the endpoint is made.")
-    list_display = ("name", "url", "types_shown", "active_shown", "created_at")
+    list_display = ("name", "url", "types_shown", "active_shown", moment_column("created_at", _("made")))
     search_fields = ("name",)
     ordering = ("name",)
 

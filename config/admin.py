@@ -1,0 +1,13 @@
+"""The console's pages that are composed at the root, because they show what stands above their own concept."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from config.case_pages import ViolationPage
+from config.guild_page import GuildPage
+from governance.models import Violation
+from guilds.models import Guild
+
+admin.site.register(Guild, GuildPage)
+admin.site.register(Violation, ViolationPage)

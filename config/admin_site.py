@@ -1,0 +1,191 @@
+"""The look of the console and its sidebar, in the order of the cycle. `settings.UNFOLD` is this module's UNFOLD."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, urlparse
+
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+UNFOLD: dict[str, Any] = {
+    "SITE_TITLE": "Guildhall",
+    "SITE_HEADER": "Guildhall",
+    "SITE_SUBHEADER": _("Guild governance"),
+    "SITE_SYMBOL": "account_balance",
+    "SITE_URL": None,
+    "SITE_FAVICONS": [
+        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("console/guildhall.svg")},
+    ],
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "ENVIRONMENT": "config.admin_site.environment",
+    "DASHBOARD_CALLBACK": "config.home.dashboard",
+    "STYLES": [lambda request: static("console/console.css")],
+    "SCRIPTS": [lambda request: static("console/console.js")],
+    "BORDER_RADIUS": "6px",
+    "COLORS": {
+        "primary": {
+            "50": "oklch(96.5% .017 230)",
+            "100": "oklch(93% .035 231)",
+            "200": "oklch(87.5% .06 232)",
+            "300": "oklch(79% .1 234)",
+            "400": "oklch(69% .13 238)",
+            "500": "oklch(60% .14 243)",
+            "600": "oklch(51.5% .14 248)",
+            "700": "oklch(45% .125 250)",
+            "800": "oklch(39.5% .105 251)",
+            "900": "oklch(35% .085 252)",
+            "950": "oklch(26% .065 254)",
+        }
+    },
+    "COMMAND": {
+        "search_models": False,
+        "search_callback": "config.console_search.found",
+        "show_history": True,
+    },
+    "SIDEBAR": {"show_search": True, "command_search": True, "navigation": "config.admin_site.navigation"},
+}
+
+
+def environment(request: HttpRequest) -> list[str] | None:
+    """A label on every page that is not production, so that nobody mistakes the one for the other."""
+    from django.conf import settings
+
+    labels = {"demo": [str(_("Demo")), "info"], "test": [str(_("Test")), "warning"]}
+    return labels.get(settings.GUILDHALL_ENV)
+
+
+Item = tuple[Any, str, str, str]
+
+#: (title, icon, URL name, query) by section. Sections of pages that do not exist are left out until they do.
+SECTIONS: tuple[tuple[Any, tuple[Item, ...]], ...] = (
+    ("", ((_("Home"), "home", "admin:index", ""),)),
+    (_("Risks"), ((_("Register"), "crisis_alert", "admin:governance_risk_changelist", ""),)),
+    (
+        _("Rules"),
+        (
+            (_("Rules"), "gavel", "admin:governance_rule_changelist", ""),
+            (_("Versions"), "history_edu", "admin:governance_ruleversion_changelist", ""),
+            (_("Ladders"), "stairs", "admin:governance_ladder_changelist", ""),
+            (_("Findings"), "build", "admin:governance_finding_changelist", "status__exact=open"),
+        ),
+    ),
+    (_("Education"), ((_("Lessons"), "school", "admin:governance_lesson_changelist", ""),)),
+    (
+        _("Signals"),
+        (
+            (_("Feed"), "sensors", "admin:governance_signal_changelist", ""),
+            (
+                _("Quarantine"),
+                "front_hand",
+                "admin:governance_quarantinedsignal_changelist",
+                "status__exact=waiting",
+            ),
+            (_("Faults"), "error", "admin:governance_evaluationfault_changelist", "status__exact=open"),
+        ),
+    ),
+    (
+        _("Review"),
+        (
+            (_("My queue"), "inbox", "admin:governance_violation_queue", ""),
+            (_("All violations"), "flag", "admin:governance_violation_changelist", ""),
+        ),
+    ),
+    (
+        _("Penalties"),
+        (
+            (_("In force"), "block", "admin:governance_penalty_changelist", "status__exact=in_force"),
+            (_("Scheduled"), "schedule", "admin:governance_penalty_changelist", "status__exact=scheduled"),
+            (_("Held"), "pan_tool", "admin:governance_penalty_changelist", "status__exact=held"),
+            (_("Failed"), "sync_problem", "admin:governance_penalty_changelist", "status__exact=failed"),
+            (_("Bands"), "stacked_bar_chart", "admin:governance_band_changelist", ""),
+            (_("Notices"), "mail", "admin:governance_notice_changelist", ""),
+            (_("Wordings"), "edit_note", "admin:governance_template_changelist", ""),
+        ),
+    ),
+    (
+        _("Appeals"),
+        (
+            (_("Mine"), "person", "admin:appeals_appeal_changelist", "assigned=me&status__exact=open"),
+            (_("All appeals"), "balance", "admin:appeals_appeal_changelist", ""),
+        ),
+    ),
+    (
+        _("Registry"),
+        (
+            (_("Guilds"), "apartment", "admin:guilds_guild_changelist", ""),
+            (_("Creators"), "mic", "admin:guilds_creator_changelist", ""),
+            (_("Markets"), "public", "admin:guilds_market_changelist", ""),
+            (_("Regimes"), "policy", "admin:guilds_regime_changelist", ""),
+        ),
+    ),
+    (
+        _("System"),
+        (
+            (_("Webhooks"), "webhook", "admin:governance_endpoint_changelist", ""),
+            (_("Deliveries"), "outbox", "admin:governance_delivery_changelist", ""),
+            (_("Ledger"), "menu_book", "admin:governance_event_changelist", ""),
+            (_("Staff"), "badge", "admin:guilds_user_changelist", ""),
+            (_("Guild users"), "group", "admin:guilds_guilduser_changelist", ""),
+            (_("Clients"), "key", "admin:guilds_client_changelist", ""),
+        ),
+    ),
+)
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """The sidebar of this reader: badges count what waits for them."""
+    from config.home import waiting_counts
+    from guilds.console.base import staff_actor
+
+    counts = waiting_counts(staff_actor(request))
+    groups = []
+    for title, items in SECTIONS:
+        shown = []
+        for label, icon, name, query in items:
+            link = reverse(name) + (f"?{query}" if query else "")
+            item: dict[str, Any] = {"title": label, "icon": icon, "link": link, "active": _is_here(link)}
+            if count := counts.get((name, query), ""):
+                item |= {"badge": count, "badge_variant": "primary"}
+            shown.append(item)
+        group = {"title": title, "items": shown, "collapsible": bool(title)}
+        counted = [item["badge"] for item in shown if "badge" in item]
+        if counted and not any(item["active"](request) for item in shown):
+            # Folded away, its entries would not show that something waits.
+            group |= {"badge": counted[0], "badge_variant": "primary"}
+        groups.append(group)
+    return groups
+
+
+def _is_here(link: str) -> Callable[[HttpRequest], bool]:
+    """Whether a sidebar entry is the page at hand. Of entries on one list, the one whose filter is set is."""
+    place = urlparse(link)
+    wanted = parse_qs(place.query)
+    siblings = [
+        parse_qs(query)
+        for _title, items in SECTIONS
+        for *_rest, name, query in items
+        if reverse(name) == place.path
+    ]
+
+    def decide(request: HttpRequest) -> bool:
+        if request.path != place.path:
+            return (
+                not wanted
+                and len(place.path) > len(reverse("admin:index"))
+                and _is_below(request.path, place.path)
+            )
+        asked = parse_qs(request.GET.urlencode())
+        set_here = [query for query in siblings if query and query.items() <= asked.items()]
+        return wanted in set_here if set_here else not wanted
+
+    return decide
+
+
+def _is_below(path: str, place: str) -> bool:
+    """Object pages lie under their list; the queue has a name of its own there."""
+    return path.startswith(place) and not path.startswith(reverse("admin:governance_violation_queue"))

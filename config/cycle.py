@@ -1,0 +1,162 @@
+"""Where an object stands in the cycle, and what it came from and led to.
+
+The one place that knows every stage at once; concepts below know only what lies under them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.db.models import Model
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from appeals.models import Appeal
+from governance.models import Detection, Finding, Notice, Penalty, Risk, Rule, RuleVersion, Signal, Violation
+from guilds.console.page import Link, admin_url, list_url
+
+#: Links shown per stage; more become one link to the list.
+SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Stage:
+    key: str
+    title: Any
+    icon: str
+    links: Sequence[Link]
+    more: Link | None
+    here: bool
+
+
+STAGES: tuple[tuple[str, Any, str], ...] = (
+    ("risk", gettext_lazy("Risk"), "crisis_alert"),
+    ("rule", gettext_lazy("Rule"), "gavel"),
+    ("signal", gettext_lazy("Signal"), "sensors"),
+    ("violation", gettext_lazy("Violation"), "flag"),
+    ("penalty", gettext_lazy("Penalty"), "block"),
+    ("appeal", gettext_lazy("Appeal"), "balance"),
+    ("finding", gettext_lazy("Finding"), "build"),
+)
+
+#: Objects of a case by stage, and the list a stage goes on in when there are more.
+Case = dict[str, tuple[list[Model], Link | None]]
+
+
+def _few(rows: Iterable[Any], more_url: str = "") -> tuple[list[Any], Link | None]:
+    found = list(rows[: SHOWN + 1]) if hasattr(rows, "filter") else list(rows)
+    more = Link(_("and more"), more_url) if len(found) > SHOWN and more_url else None
+    return found[:SHOWN], more
+
+
+def _of_version(version: RuleVersion) -> Case:
+    return {"risk": ([version.rule.risk], None), "rule": ([version], None)}
+
+
+def _of_violation(violation: Violation) -> Case:
+    keys = (
+        Detection.objects.filter(violation=violation).order_by("id").values_list("signal_key_id", flat=True)
+    )
+    # By id and time: the table of signals is partitioned by time, and every signal of a violation has its moment or precedes it.
+    signals = Signal.objects.filter(pk__in=list(keys[: SHOWN + 1]), time__lte=violation.detected_at).order_by(
+        "id"
+    )
+    penalties = Penalty.objects.filter(violation=violation).select_related("guild").order_by("id")
+    appeals = (
+        Appeal.objects.filter(penalty__violation=violation).select_related("guild", "penalty").order_by("id")
+    )
+    findings = Finding.objects.filter(
+        source_type="appeal", source_id__in=[str(appeal.public_id) for appeal in appeals[:SHOWN]]
+    )
+    return _of_version(violation.version) | {
+        "signal": _few(signals),
+        "violation": ([violation], None),
+        "penalty": _few(penalties, list_url(Penalty, f"q={violation.public_id}")),
+        "appeal": _few(appeals),
+        "finding": _few(findings),
+    }
+
+
+def _of_rule(rule: Rule) -> Case:
+    versions = RuleVersion.objects.filter(rule=rule).select_related("rule").order_by("-number")
+    return {
+        "risk": ([rule.risk], None),
+        "rule": _few(versions, list_url(RuleVersion, f"q={rule.code}")),
+        "violation": _few(
+            Violation.objects.filter(rule=rule).select_related("guild").order_by("-id"),
+            list_url(Violation, f"q={rule.code}"),
+        ),
+    }
+
+
+def _of_rule_version(version: RuleVersion) -> Case:
+    found = Violation.objects.filter(version=version).select_related("guild").order_by("-id")
+    return _of_version(version) | {
+        "violation": _few(found, list_url(Violation, f"q={version.rule.code}")),
+        "finding": _few(Finding.objects.filter(version=version), list_url(Finding, f"q={version.rule.code}")),
+    }
+
+
+def _of_signal(signal: Signal) -> Case:
+    found = Violation.objects.filter(detections__signal_key_id=signal.pk).select_related("guild").distinct()
+    violations, more = _few(found.order_by("id"))
+    return {"signal": ([signal], None), "violation": (violations, more)}
+
+
+def _of_risk(risk: Risk) -> Case:
+    rules = Rule.objects.filter(risk=risk).order_by("code")
+    return {"risk": ([risk], None), "rule": _few(rules, list_url(Rule, f"q={risk.code}"))}
+
+
+CASES: dict[type[Model], tuple[str, Callable[[Any], Case]]] = {
+    Risk: ("risk", _of_risk),
+    Rule: ("rule", _of_rule),
+    RuleVersion: ("rule", _of_rule_version),
+    Signal: ("signal", _of_signal),
+    Violation: ("violation", _of_violation),
+    Penalty: ("penalty", lambda penalty: _of_violation(penalty.violation)),
+    Appeal: ("appeal", lambda appeal: _of_violation(appeal.penalty.violation)),
+    Finding: ("finding", lambda finding: _of_version(finding.version) | {"finding": ([finding], None)}),
+}
+
+
+def case_of(obj: Model) -> Case:
+    known = CASES.get(type(obj))
+    return known[1](obj) if known else {}
+
+
+def _label(obj: Any) -> str:
+    if isinstance(obj, Penalty):
+        return str(obj.get_kind_display())
+    if isinstance(obj, Violation):
+        return f"{obj.code} · {obj.occurred_at:%d %b %Y}"
+    if isinstance(obj, Appeal):
+        return str(obj.get_outcome_display() or obj.get_status_display())
+    if isinstance(obj, Signal):
+        return obj.event_id
+    return str(obj)
+
+
+def stages_of(obj: Model) -> list[Stage]:
+    """The stages of the cycle with what this object has to do with at each, its own marked; empty for objects outside it."""
+    known = CASES.get(type(obj))
+    if known is None:
+        return []
+    here, case = known[0], case_of(obj)
+    stages = []
+    for key, title, icon in STAGES:
+        objects, more = case.get(key, ([], None))
+        links = [Link(_label(item), "" if item == obj else admin_url(item)) for item in objects]
+        stages.append(Stage(key, title, icon, links, more, key == here))
+    return stages
+
+
+def story_of(obj: Model) -> list[Any]:
+    """The objects whose events together tell what happened to this one."""
+    if isinstance(obj, Violation | Penalty | Appeal):
+        case = case_of(obj)
+        told = [item for key in ("violation", "penalty", "appeal") for item in case.get(key, ([], None))[0]]
+        return told if obj in told else [*told, obj]
+    return [obj] if hasattr(obj, "ledger_type") and not isinstance(obj, Notice) else []
