@@ -19,7 +19,7 @@ from governance.engine.errors import RuleError
 from governance.engine.limits import MAX_SOURCE, TYPE_NAMES, faults
 from governance.engine.spec import MeasureSpec, RuleSpec, parse_aggregate
 from governance.engine.syntax import LOOPS, Node, parse
-from governance.engine.tokens import KEYWORDS, RESERVED
+from governance.engine.tokens import KEYWORDS, RESERVED, line_of
 
 MAX_WINDOW = timedelta(days=400)
 MAX_MEASURES = 20
@@ -128,6 +128,8 @@ def compile_checked(source: str, node: Node, measures: tuple[MeasureSpec, ...]) 
     if program.return_type() not in (cel.Type.BOOL, cel.Type.DYN):
         kind = program.return_type().name().lower()
         raise RuleError(
-            f"this yields a {kind}, not true or false; compare it with something", position=node.start
+            f"this yields a {kind}, not true or false; compare it with something",
+            position=node.start,
+            line=line_of(source, node.start),
         )
     return program

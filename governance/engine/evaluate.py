@@ -141,6 +141,23 @@ class Evaluator:
                 found += [rule for rule, yes in zip(chunk.rules, matched, strict=True) if yes]
         return found
 
+    def findings(self, facts: SignalFacts, measures: Mapping[str, Any]) -> list[Outcome]:
+        """Only what there is to act upon: `evaluate` without the outcomes "false" and "unknown"."""
+        plan = self._plan(facts)
+        if not plan.chunks:
+            return []
+        try:
+            asking = _Asking(self._environment, facts, plan.measures, measures)
+        except SignalTooLargeError:
+            return self.evaluate(facts, measures)
+        found: list[Outcome] = []
+        for chunk in plan.chunks:
+            for rule, matched in chunk.suspects(asking.activation):
+                outcome = Outcome(rule, matched=matched, ask=asking.state)
+                if matched or outcome.state == "error":
+                    found.append(outcome)
+        return found
+
     def _plan(self, facts: SignalFacts) -> "_Plan":
         place = (facts.signal_type, str(facts.market.get("code", "")))
         plan = self._plans.get(place)
@@ -187,6 +204,24 @@ class _Chunk:
                 return [value is True for value in listed.plain_value()]
         return [_is_true(rule.program, activation) for rule in self.rules]
 
+    def suspects(self, activation: cel.Activation) -> list[tuple[CompiledRule, bool]]:
+        """(rule, whether it matches) for those that match and those that neither hold nor plainly lack a value."""
+        if len(self.rules) > 1 and self.programs is not None:
+            any_of, each_of = self.programs
+            first = _value(any_of, activation)
+            if first is False:
+                return []  # each one is false, or the whole would be an error
+            listed = each_of.eval(activation) if first is True else None
+            if listed is not None and listed.type() != cel.Type.ERROR:
+                values = listed.plain_value()
+                return [(rule, True) for rule, yes in zip(self.rules, values, strict=True) if yes is True]
+        found: list[tuple[CompiledRule, bool]] = []
+        for rule in self.rules:
+            value = _value(rule.program, activation)
+            if value is True or not (value is False or _lacks_value(str(value))):
+                found.append((rule, value is True))
+        return found
+
 
 def _chunks(rules: Sequence[CompiledRule]) -> list[_Chunk]:
     """In order. A rule with loops stands alone: it may spend the iteration budget, which is per call."""
@@ -215,6 +250,14 @@ def _is_true(program: cel.Expression, activation: cel.Activation) -> bool:
         return program.eval(activation).value() is True
     except RuntimeError:  # iteration budget
         return False
+
+
+def _value(program: cel.Expression, activation: cel.Activation) -> Any:
+    """True, False, or the runtime's words."""
+    try:
+        return program.eval(activation).value()
+    except RuntimeError as refusal:  # iteration budget
+        return str(refusal)
 
 
 class _Asking:

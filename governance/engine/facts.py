@@ -35,6 +35,19 @@ class SignalFacts:
     market: Mapping[str, Any] = field(default_factory=dict)
 
 
+class KnownRecord(dict[str, Any]):
+    """A record that many signals share, such as a guild: copied for the runtime once, not once a signal.
+
+    Not to be changed after it is made.
+    """
+
+    __slots__ = ("safe",)
+
+    def __init__(self, record: Mapping[str, Any]) -> None:
+        super().__init__(record)
+        self.safe = _Copy().record(record, 1)
+
+
 def safe_record(record: Any) -> dict[str, Any]:
     """A copy with only what CEL can hold; anything but an object is an empty one. Raises
     SignalTooLargeError.
@@ -42,6 +55,8 @@ def safe_record(record: Any) -> dict[str, Any]:
     Whole numbers beyond 64 bits become the nearest double, as they would in JavaScript; half characters
     become U+FFFD.
     """
+    if type(record) is KnownRecord:
+        return record.safe
     return _Copy().record(record, 1) if isinstance(record, Mapping) else {}
 
 

@@ -84,6 +84,8 @@ class _Checker:
                 yield from self.loop(node, loop, bound, loops)
                 return
             yield from self.call(node, bound, loops)
+            if node.target is not None and node.function in ("map", "filter"):
+                return  # its variable means nothing here
         for child in node.children():
             yield from self.visit(child, bound, loops)
 

@@ -356,6 +356,8 @@ class _Parser:
             )
             node = self.member()
         else:
+            if self.sees("-" if token.text == "!" else "!"):
+                raise self.refuse("! and - need brackets between them", self.token.start)
             operand = self.unary()
             node = self.built(Unary(token.start, self.finish(operand), token.text, operand))
         self.nesting -= 1
@@ -417,6 +419,8 @@ class _Parser:
         if self.sees("."):
             self.take()
             token = self.token
+            if token.kind != "name" or token.text in KEYWORDS:
+                raise self.refuse(f"expected a name after the dot, found {token.shown}", token.start)
         if token.kind == "name":
             return self.named(self.take())
         if self.sees("("):
