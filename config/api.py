@@ -19,6 +19,7 @@ from governance.ledger.api import EventsView
 from governance.penalties.api import PenaltiesView, PenaltyAcknowledgeView, PenaltyView, StandingView
 from governance.signals.api import SignalsView
 from governance.violations.api import ViolationsView, ViolationView
+from guilds.registry.api import CreatorView, GuildView, RegistryView
 
 
 @extend_schema(exclude=True)
@@ -40,6 +41,9 @@ class NowhereView(APIView):
 
 urlpatterns: list[URLPattern] = [
     path("signals", SignalsView.as_view()),
+    path("registry", RegistryView.as_view()),
+    path("guilds/<str:external_id>", GuildView.as_view()),
+    path("creators/<str:external_id>", CreatorView.as_view()),
     path("guilds/<str:external_id>/standing", StandingView.as_view()),
     path("violations", ViolationsView.as_view()),
     path("violations/<str:public_id>", ViolationView.as_view()),

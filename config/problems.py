@@ -72,7 +72,7 @@ def _as_rest(exc: Exception) -> Exception:
 
 
 def faults_in(detail: Any, path: str = "") -> Iterator[Fault]:
-    """The messages of a validation error, each with the dotted path of its field: `memberships.3.starts_at`."""
+    """The messages of a validation error, each with the dotted path of its field: `memberships[3].starts_at`."""
     if isinstance(detail, Mapping):
         for name, part in detail.items():
             step = "" if name == "non_field_errors" else str(name)
@@ -81,7 +81,7 @@ def faults_in(detail: Any, path: str = "") -> Iterator[Fault]:
         for index, part in enumerate(detail):
             nested = isinstance(part, Mapping | list | tuple)
             if part or not nested:  # a list of rows has an empty entry for every good one
-                yield from faults_in(part, f"{path}.{index}".lstrip(".") if nested else path)
+                yield from faults_in(part, f"{path}[{index}]" if nested else path)
     else:
         yield {"field": path, "message": str(detail)}
 

@@ -33,7 +33,7 @@ PROBLEM_ERROR: dict[str, Any] = {
     "type": "object",
     "required": ["field", "message"],
     "properties": {
-        "field": {"type": "string", "description": "Dotted path, such as memberships.3.starts_at."},
+        "field": {"type": "string", "description": "Path, such as memberships[3].starts_at."},
         "message": {"type": "string"},
     },
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.utils.translation import gettext as _
 from django_filters.utils import translate_validation
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
@@ -17,11 +16,11 @@ from rest_framework.views import APIView
 from governance.insights.intervals import FEWEST, Share
 from governance.insights.selectors import OUTCOMES, Scorecard, rule_scorecard
 from governance.penalties.enums import PenaltyKind
+from governance.rules.models import Rule
 from governance.violations.enums import DetectionMode, ViolationStatus
 from guilds.accounts.api_auth import actor_of
-from guilds.accounts.api_lists import InstantField, refuse_unknown_parameters
+from guilds.accounts.api_lists import InstantField, one_named, refuse_unknown_parameters
 from guilds.accounts.enums import Scope
-from guilds.errors import NotFound
 
 
 class ShareSerializer(serializers.Serializer[Share]):
@@ -92,7 +91,6 @@ class RuleScorecardView(APIView):
         window = WindowForm(request.query_params)
         if not window.is_valid():
             raise translate_validation(window.errors)
-        card = rule_scorecard(actor=actor_of(request), code=code, **window.cleaned_data)
-        if card is None:
-            raise NotFound(_("There is no such rule."))
+        rule = one_named(Rule.objects.all(), code=code)
+        card = rule_scorecard(actor=actor_of(request), rule=rule, **window.cleaned_data)
         return Response(ScorecardSerializer(card).data)

@@ -52,12 +52,9 @@ class Scorecard:
 
 
 def rule_scorecard(
-    *, actor: Actor, code: str, since: dt.datetime | None = None, until: dt.datetime | None = None
-) -> Scorecard | None:
-    """The scorecard of a rule, or None when there is no rule with this code."""
-    rule = Rule.objects.filter(code=code).first()
-    if rule is None:
-        return None
+    *, actor: Actor, rule: Rule, since: dt.datetime | None = None, until: dt.datetime | None = None
+) -> Scorecard:
+    """The scorecard of a rule over a window, within the actor's guild or markets."""
     window = (actor, since, until)
     detections = _within(Detection.objects.filter(version__rule=rule), "detected_at", *window)
     violations = _within(Violation.objects.filter(rule=rule), "detected_at", *window)

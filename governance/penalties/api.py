@@ -7,7 +7,6 @@ from typing import Any
 
 import django_filters
 from django.db.models import QuerySet
-from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -22,10 +21,9 @@ from governance.penalties.services import penalty_acknowledge
 from governance.rules.enums import Severity
 from guilds.accounts.actor import Actor
 from guilds.accounts.api_auth import actor_of
-from guilds.accounts.api_lists import InstantFilter, VisibleList, one_of
+from guilds.accounts.api_lists import InstantFilter, VisibleList, one_named, one_of
 from guilds.accounts.enums import Scope
 from guilds.accounts.idempotency import IDEMPOTENCY_PARAMETERS, idempotent
-from guilds.errors import NotFound
 from guilds.registry.selectors import guilds_visible_to
 
 
@@ -166,7 +164,5 @@ class StandingView(APIView):
         responses=StandingSerializer,
     )
     def get(self, request: Request, external_id: str) -> Response:
-        guild = guilds_visible_to(actor_of(request)).filter(external_id=external_id).first()
-        if guild is None:
-            raise NotFound(_("There is no such guild."))
+        guild = one_named(guilds_visible_to(actor_of(request)), external_id=external_id)
         return Response(StandingSerializer(standing_of(guild.pk)).data)

@@ -87,3 +87,12 @@ def one_of(visible: QuerySet[M], public_id: str) -> M:
     if found is None:
         raise NotFound(_("There is no such object."))
     return found
+
+
+def one_named(visible: QuerySet[M], **key: str) -> M:
+    """The object with this outside key among the visible; NotFound for another's and an unknown one alike."""
+    # PostgreSQL refuses the character, so nothing is named with it.
+    found = None if any("\0" in value for value in key.values()) else visible.filter(**key).first()
+    if found is None:
+        raise NotFound(_("There is no such object."))
+    return found

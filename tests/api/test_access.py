@@ -53,6 +53,26 @@ ENDPOINTS = [
         202,
         lambda c: {**EVENT, "guild": c.guild.external_id},
     ),
+    # A guild does not write the registry it is judged by: a client bound to one is refused in spite of its scope.
+    Endpoint("POST", "registry", Scope.REGISTRY_WRITE, lambda _: "registry", 403, lambda _: {}),
+    Endpoint(
+        "PUT",
+        "guilds/<str:external_id>",
+        Scope.REGISTRY_WRITE,
+        lambda c: f"guilds/{c.guild.external_id}",
+        403,
+        lambda _: {},
+        of_one_object=True,
+    ),
+    Endpoint(
+        "PUT",
+        "creators/<str:external_id>",
+        Scope.REGISTRY_WRITE,
+        lambda c: f"creators/{c.guild.external_id}-creator",
+        403,
+        lambda _: {},
+        of_one_object=True,
+    ),
     Endpoint("GET", "violations", Scope.VIOLATIONS_READ, lambda _: "violations"),
     Endpoint(
         "GET",

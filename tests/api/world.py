@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 
 from appeals.models import Appeal
@@ -37,6 +38,7 @@ def case(name: str) -> Case:
     market = factories.market(f"{name}-market", regime=factories.regime(appeal_days=15))
     guild = factories.guild(name, market=market)
     creator = factories.creator(f"{name}-creator", market=market)
+    factories.membership(creator, guild, dt.datetime(2020, 1, 1, tzinfo=dt.UTC))
     rule = factories.rule(f"{name}-rule")
     version = factories.version(rule, ladder=FREEZE)
     violation = factories.violation(guild, version, status="confirmed", creator=creator)
