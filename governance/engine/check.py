@@ -18,8 +18,9 @@ from governance.engine.environment import (
 from governance.engine.errors import RuleError
 from governance.engine.limits import MAX_SOURCE, TYPE_NAMES, faults
 from governance.engine.spec import MeasureSpec, RuleSpec, parse_aggregate
-from governance.engine.syntax import LOOPS, Node, parse
+from governance.engine.syntax import parse
 from governance.engine.tokens import KEYWORDS, RESERVED, line_of
+from governance.engine.tree import LOOPS, Node
 
 MAX_WINDOW = timedelta(days=400)
 MAX_MEASURES = 20

@@ -9,7 +9,8 @@ from governance.engine.check import check_rule, compile_checked
 from governance.engine.environment import rewritten
 from governance.engine.errors import RuleErrors
 from governance.engine.spec import MeasureSpec, RuleSpec
-from governance.engine.syntax import Node, loop_of, named_paths, parse, walk
+from governance.engine.syntax import parse
+from governance.engine.tree import Node, loop_of, named_paths, walk
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,8 +29,10 @@ class CompiledRule:
     program: cel.Expression
     paths: tuple[tuple[str, ...], ...]  # what `when` reads: ("signal", "amount"), ("critical_30d",), …
 
-    # programs of parts of `when` by their place, filled by explanations
-    parts: dict[tuple[int, int], cel.Expression] = field(default_factory=dict, repr=False)
+    # programs of parts of `when` by their place and what they read, filled by explanations
+    parts: dict[tuple[int, int], tuple[cel.Expression, tuple[tuple[str, ...], ...]]] = field(
+        default_factory=dict, repr=False
+    )
 
     @property
     def loops(self) -> bool:

@@ -16,8 +16,8 @@ from cel_expr_python import cel
 
 from governance.engine.errors import RuleError
 from governance.engine.spec import MeasureSpec, parse_aggregate
-from governance.engine.syntax import Binary, Call, Literal, Name, Node, path_of
 from governance.engine.tokens import line_of
+from governance.engine.tree import Binary, Call, Literal, Name, Node, path_of
 
 KNOWN_KEYS: Mapping[str, frozenset[str]] = {
     "guild": frozenset({"id", "name", "tier", "status", "provisional", "market", "onboarded_at"}),

@@ -12,7 +12,7 @@ from governance.engine.compiled import CompiledRule
 from governance.engine.environment import compile_source, environment_for, rewritten
 from governance.engine.evaluate import answer, bindings, lookup
 from governance.engine.facts import SignalFacts, SignalTooLargeError, safe_number
-from governance.engine.syntax import Conditional, Logic, Node, Unary, named_paths
+from governance.engine.tree import Conditional, Logic, Node, Unary, named_paths
 
 _SHOWN_TEXT = 300  # characters of a text
 _SHOWN_JSON = 1_000  # characters of a list or object
@@ -61,9 +61,8 @@ class _Explanation:
     def part(self, node: Node) -> dict[str, Any]:
         """One node; it has children where its own truth is made of other truths."""
         source = self.rule.spec.when
-        state, reason = answer(
-            self.program(node), self.activation, tuple(named_paths(node)), self.bound, self.rule.measures
-        )
+        program, paths = self.program(node)
+        state, reason = answer(program, self.activation, paths, self.bound, self.rule.measures)
         explained: dict[str, Any] = {
             "text": source[node.start : node.end],
             "state": state,
@@ -77,7 +76,7 @@ class _Explanation:
         if isinstance(node, (Logic, Conditional)) or (isinstance(node, Unary) and node.operator == "!"):
             explained["children"] = [self.part(child) for child in node.children()]
             return explained
-        for path in dict.fromkeys(named_paths(node)):
+        for path in paths:
             found, value = lookup(path, self.bound, self.variables)
             name = ".".join(path)
             if found:
@@ -86,13 +85,15 @@ class _Explanation:
                 explained["missing"].append(name)
         return explained
 
-    def program(self, node: Node) -> cel.Expression:
+    def program(self, node: Node) -> tuple[cel.Expression, tuple[tuple[str, ...], ...]]:
+        """The part as a program, and the paths it reads."""
         place = (node.start, node.end)
         programs = self.rule.parts
         if place not in programs:
             source, measures = self.rule.spec.when, self.rule.measures
             text = rewritten(source, node, measures, node.start, node.end)
-            programs[place] = compile_source(self.environment, text, source, known=measures)
+            program = compile_source(self.environment, text, source, known=measures)
+            programs[place] = program, tuple(dict.fromkeys(named_paths(node)))
         return programs[place]
 
     def named(self, reason: str) -> str:

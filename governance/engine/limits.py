@@ -13,7 +13,8 @@ from cel_expr_python import cel
 from governance.engine.environment import KNOWN_KEYS, environment
 from governance.engine.errors import RuleError
 from governance.engine.loops import dear
-from governance.engine.syntax import (
+from governance.engine.tokens import line_of
+from governance.engine.tree import (
     Call,
     Index,
     ListOf,
@@ -27,7 +28,6 @@ from governance.engine.syntax import (
     path_of,
     walk,
 )
-from governance.engine.tokens import line_of
 
 MAX_SOURCE = 2_000  # characters
 MAX_ITEMS = 200  # of a list or map written in a rule

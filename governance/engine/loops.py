@@ -7,7 +7,7 @@ of a text.
 
 from collections.abc import Iterator
 
-from governance.engine.syntax import Binary, Call, Literal, Loop, Name, Node, loop_of, path_of, walk
+from governance.engine.tree import Binary, Call, Literal, Loop, Name, Node, loop_of, path_of, walk
 
 MAX_BODY = 60  # names, operators and values in one outer loop's condition
 MAX_OUTER_FIELDS = 2  # uses of signal.…, guild.… in all outer loops; none in an inner one

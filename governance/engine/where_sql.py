@@ -12,19 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from governance.engine.syntax import (
-    Binary,
-    Call,
-    ListOf,
-    Literal,
-    Logic,
-    Name,
-    Node,
-    Select,
-    Unary,
-    parse,
-    path_of,
-)
+from governance.engine.syntax import parse
+from governance.engine.tree import Binary, Call, ListOf, Literal, Logic, Name, Node, Select, Unary, path_of
 
 # Below this, a whole number compares with any JSON number as doubles do, whatever the number's own form
 _EXACT = 2**53

@@ -6,22 +6,52 @@ database: what exists there already is passed in as `known_*`.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, cast
+from typing import cast
 from zoneinfo import available_timezones
 
 import yaml
 
-from governance.engine import MeasureSpec, RuleSpec, check_rule, format_duration
+from governance.engine import MeasureSpec, RuleSpec, check_rule
 from governance.engine.spec import Charge, Per, Review
+from governance.rules.policy_entries import (
+    NO_REGIME,
+    BandSpec,
+    LadderSpec,
+    MarketSpec,
+    PenaltySpec,
+    Policy,
+    RegimeSpec,
+    RiskSpec,
+)
 from governance.rules.yaml_fields import Fields, Problem, Reader, compose, line_of
 
+__all__ = [
+    "NO_REGIME",
+    "BandSpec",
+    "LadderSpec",
+    "MarketSpec",
+    "PenaltySpec",
+    "Policy",
+    "PolicyError",
+    "Problem",
+    "RegimeSpec",
+    "RiskSpec",
+    "parse_policy",
+]
+
 SEVERITIES = ("S1", "S2", "S3", "S4")
-NO_REGIME = "none"
 EVERYWHERE = "*"
 
-_SECTIONS = ("regimes", "markets", "risks", "ladders", "bands", "rules")
+# section → (longest code, may it have dots)
+_SECTIONS = {
+    "regimes": (40, False),
+    "markets": (20, True),
+    "risks": (40, True),
+    "ladders": (40, False),
+    "bands": (40, False),
+    "rules": (60, True),
+}
 _REVIEWS = ("auto", "human", "dual")
 
 
@@ -31,115 +61,6 @@ class PolicyError(ValueError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(sorted(problems, key=lambda problem: problem.line))
         super().__init__("\n".join(str(problem) for problem in self.problems))
-
-
-@dataclass(frozen=True)
-class RegimeSpec:
-    """A legal regime: how long before and after. Days are calendar days, hours clock hours."""
-
-    code: str
-    name: str
-    notice_days: int = 0
-    appeal_days: int = 15
-    termination_days: int = 0
-    acknowledge_hours: int = 24
-    decide_days: int = 15
-    decide_urgent_days: int = 7
-    line: int = field(default=0, compare=False)
-
-
-@dataclass(frozen=True)
-class MarketSpec:
-    """A market; `timezone` is an IANA name, `languages` are tags with the preferred one first, `regime` a
-    code or "none".
-    """
-
-    code: str
-    name: str
-    timezone: str
-    languages: tuple[str, ...] = ("en",)
-    regime: str = NO_REGIME
-    line: int = field(default=0, compare=False)
-
-
-@dataclass(frozen=True)
-class RiskSpec:
-    """A risk; harm and likelihood 1 to 5."""
-
-    code: str
-    name: str
-    harm: int = 1
-    likelihood: int = 1
-    owner: str = ""
-    line: int = field(default=0, compare=False)
-
-
-@dataclass(frozen=True)
-class PenaltySpec:
-    """One penalty of a rung or band: its kind, its length in days if it has one, and the kind's other
-    options.
-    """
-
-    kind: str
-    days: int | None = None
-    options: tuple[tuple[str, str | int | float | bool], ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """{"kind": …, "days": …, …}, `days` only when given."""
-        days = {} if self.days is None else {"days": self.days}
-        return {"kind": self.kind, **days, **dict(self.options)}
-
-
-@dataclass(frozen=True)
-class LadderSpec:
-    """The nth confirmed violation of a code inside `window` costs `points` and the nth rung (the last for
-    all later ones).
-
-    `decay` is how long points stay in force, None for ever.
-    """
-
-    code: str
-    window: timedelta
-    points: int
-    decay: timedelta | None
-    steps: tuple[tuple[PenaltySpec, ...], ...]
-    name: str = ""
-    line: int = field(default=0, compare=False)
-
-    def to_dict(self) -> dict[str, Any]:
-        """The policy file's form; `decay` is "never" for points that stay."""
-        return {
-            "code": self.code,
-            "name": self.name,
-            "window": format_duration(self.window),
-            "points": self.points,
-            "decay": "never" if self.decay is None else format_duration(self.decay),
-            "steps": [[penalty.to_dict() for penalty in rung] for rung in self.steps],
-        }
-
-
-@dataclass(frozen=True)
-class BandSpec:
-    """What happens once when the score falls to `at_or_below` (0 to 100)."""
-
-    code: str
-    name: str
-    at_or_below: int
-    penalties: tuple[PenaltySpec, ...]
-    line: int = field(default=0, compare=False)
-
-
-@dataclass(frozen=True)
-class Policy:
-    """One file, in its own order. `rule_lines` gives the line of each rule by code."""
-
-    regimes: tuple[RegimeSpec, ...] = ()
-    markets: tuple[MarketSpec, ...] = ()
-    risks: tuple[RiskSpec, ...] = ()
-    ladders: tuple[LadderSpec, ...] = ()
-    bands: tuple[BandSpec, ...] = ()
-    rules: tuple[RuleSpec, ...] = ()
-    rule_lines: tuple[tuple[str, int], ...] = field(default=(), compare=False)
 
 
 def parse_policy(
@@ -192,7 +113,8 @@ def _coded(top: Fields, section: str, names: set[str]) -> list[tuple[str, Fields
     entries: list[tuple[str, Fields]] = []
     seen: dict[str, int] = {}
     for fields in top.listed(section):
-        code = fields.code()
+        longest, dots = _SECTIONS[section]
+        code = fields.code(longest=longest, dots=dots)
         if code in seen and code:
             fields.fault("code", f"{code!r} stands on line {seen[code]} already", "keep one")
         seen.setdefault(code, line_of(fields.node))
@@ -205,7 +127,7 @@ def _regime(fields: Fields, code: str) -> RegimeSpec:
     usual = RegimeSpec(code, code)
     regime = RegimeSpec(
         code=code,
-        name=fields.text("name", code),
+        name=fields.text("name", code, longest=120),
         notice_days=fields.whole("notice_days", usual.notice_days, least=0, most=365),
         appeal_days=fields.whole("appeal_days", usual.appeal_days, least=1, most=1000),
         termination_days=fields.whole("termination_days", usual.termination_days, least=0, most=365),
@@ -221,9 +143,9 @@ def _regime(fields: Fields, code: str) -> RegimeSpec:
 def _market(fields: Fields, code: str, regimes: Collection[str]) -> MarketSpec:
     market = MarketSpec(
         code=code,
-        name=fields.text("name", code),
+        name=fields.text("name", code, longest=120),
         timezone=fields.text("timezone", required=True),
-        languages=fields.texts("languages", ("en",), longest=35) or ("en",),
+        languages=fields.texts("languages", ("en",), longest=20) or ("en",),
         regime=fields.text("regime", NO_REGIME),
         line=line_of(fields.node),
     )
@@ -242,7 +164,7 @@ def _risk(fields: Fields, code: str) -> RiskSpec:
         name=fields.text("name", code),
         harm=fields.whole("harm", 1, least=1, most=5),
         likelihood=fields.whole("likelihood", 1, least=1, most=5),
-        owner=fields.text("owner"),
+        owner=fields.text("owner", longest=80),
         line=line_of(fields.node),
     )
     fields.done()
@@ -328,7 +250,7 @@ def _band(fields: Fields, code: str, kinds: Collection[str] | None) -> BandSpec:
     node = fields.take("penalties")
     band = BandSpec(
         code=code,
-        name=fields.text("name", code),
+        name=fields.text("name", code, longest=120),
         at_or_below=fields.whole("at_or_below", 0, least=0, most=100, required=True),
         penalties=() if node is None else _penalties(fields.reader, node, fields.at("penalties"), kinds),
         line=line_of(fields.node),
@@ -341,7 +263,7 @@ def _rule(fields: Fields, code: str, names: dict[str, set[str]], kinds: Collecti
     violation = fields.inner("violation", required=True)
     violation_code, severity = "", None
     if violation is not None:
-        violation_code = violation.code(required=True)
+        violation_code = violation.code()
         severity = violation.choice("severity", SEVERITIES)
         if severity is None and violation.place("severity") is violation.node:
             violation.fault("severity", "this field is missing", f"one of {', '.join(SEVERITIES)}")

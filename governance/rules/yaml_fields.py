@@ -19,7 +19,8 @@ from governance.engine import parse_duration
 MAX_BYTES = 1024 * 1024
 MAX_LEVELS = 20
 
-_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,63}")
+_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*")
+_SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]*")
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,9})?")
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
@@ -182,11 +183,12 @@ class Fields:
             self.fault(name, "contains a NUL character", "take it away")
         return written.strip()
 
-    def code(self, name: str = "code", *, required: bool = True) -> str:
-        """A stable code: letters, digits, - _ and ."""
-        written = self.text(name, required=required)
-        if written and not _CODE.fullmatch(written):
-            self.fault(name, f"{written!r} is not a code", "letters, digits, - _ and . up to 64 characters")
+    def code(self, name: str = "code", *, longest: int = 40, dots: bool = True) -> str:
+        """A stable code, always required: letters, digits, - and _, and dots where they are allowed."""
+        written = self.text(name, required=True, longest=longest)
+        if written and not (_CODE if dots else _SLUG).fullmatch(written):
+            cure = f"letters, digits, - {'_ and .' if dots else 'and _'}"
+            self.fault(name, f"{written!r} is not a code", cure)
         return written
 
     def choice(self, name: str, allowed: Sequence[str], default: str | None = None) -> str | None:

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from governance.engine import RuleError
 from governance.engine.environment import environment
-from governance.engine.syntax import named_paths, parse, walk
+from governance.engine.syntax import parse
+from governance.engine.tree import named_paths, walk
 
 
 @pytest.mark.parametrize(
