@@ -7,7 +7,6 @@ config/checks.py; `demo` is set by `make demo`; `test` by the test suite and by 
 from __future__ import annotations
 
 from datetime import timedelta
-from importlib.util import find_spec
 from pathlib import Path
 
 import structlog

@@ -75,9 +75,7 @@ class Run:
                     text = proc.joinpath("environ").read_bytes() + proc.joinpath("cmdline").read_bytes()
                 except (FileNotFoundError, ProcessLookupError, PermissionError):
                     continue
-                if str(self.data_dir).encode() in text and (
-                    command := embedded._command_line(int(proc.name))
-                ):
+                if str(self.data_dir).encode() in text and (command := embedded.command_line(int(proc.name))):
                     found[int(proc.name)] = command
         return found
 

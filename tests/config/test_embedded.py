@@ -14,7 +14,7 @@ import pytest
 import redis
 from django.core.exceptions import ImproperlyConfigured
 
-from config import embedded
+from config import embedded, embedded_postgres
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("embedded")]
 
@@ -50,7 +50,7 @@ def test_they_start_once_and_keep_their_rows_over_a_stop(data_dir: Path) -> None
 
     embedded.stop(data_dir)
     assert embedded.find_running(data_dir) is None
-    assert all(embedded._command_line(pid) is None for pid in before)
+    assert all(embedded.command_line(pid) is None for pid in before)
     embedded.stop(data_dir)  # nothing to do is no error
 
     servers = embedded.ensure_running(data_dir)
@@ -104,10 +104,12 @@ def test_root_without_user_namespaces_becomes_nobody_and_back(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The files change hands in both directions, in a directory that only root may enter."""
-    works = embedded._works
+    works = embedded_postgres._works
     for allowed in (True, False, True):
         monkeypatch.setattr(
-            embedded, "_works", lambda command, ok=allowed: (ok or command[0] != "unshare") and works(command)
+            embedded_postgres,
+            "_works",
+            lambda command, ok=allowed: (ok or command[0] != "unshare") and works(command),
         )
         servers = embedded.ensure_running(data_dir)
         assert query(servers, "SELECT 1") == [(1,)]
