@@ -247,7 +247,7 @@ class Penalty(models.Model):
 
 
 class Restriction(models.Model):
-    """What a guild may not do, or is owed or owes, while a penalty is in force. One row per penalty; read by enforcing systems."""
+    """What a guild may not do, or is owed or owes, while a penalty is in force: one row each, read by enforcing systems."""
 
     guild = models.ForeignKey(Guild, on_delete=models.PROTECT, related_name="restrictions")
     penalty = models.OneToOneField(Penalty, on_delete=models.PROTECT, related_name="restriction")

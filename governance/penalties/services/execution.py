@@ -98,6 +98,7 @@ def _claim(penalties: QuerySet[Penalty], due: QuerySet[Penalty], limit: int) -> 
         penalties.select_for_update(of=("self",))
         .filter(pk__in=mine)
         .select_related("violation", "notice")
+        .defer("violation__explanation", "notice__body", "notice__statement")
         .order_by("pk")
     )
 

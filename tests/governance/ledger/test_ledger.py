@@ -10,7 +10,6 @@ import psycopg
 import pytest
 from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
-
 from django.utils import timezone
 
 from appeals.models import Appeal, Decision

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from governance.models import Band, Event, Notice, Penalty, PointEntry, Restriction, Violation
+from governance.models import Band, Event, Notice, Penalty, PointEntry, Violation
 from governance.penalties import services
 from governance.penalties.selectors import points_in_force, standing_of
 from guilds.accounts.actor import Actor
@@ -158,7 +158,9 @@ def test_two_overturns_one_after_another_add_up(adjudicator: Actor) -> None:
     [two] = offend(guild, factories.version())
     offend(guild, factories.version(ladder={**factories.LADDER, "points": 15, "steps": [[]]}))
     services.penalty_overturn(actor=adjudicator, penalty_id=one.penalties.get().pk, reason="wrong")
-    services.penalty_overturn(actor=adjudicator, penalty_id=two.penalties.get().pk, reason="wrong")
+    services.penalty_overturn(
+        actor=adjudicator, penalty_id=two.penalties.get(kind="warning").pk, reason="wrong"
+    )
     assert Penalty.objects.get(kind="traffic_limit").status == "reversed"
     assert state(guild) | {"points": []} == {
         "status": "active",

@@ -219,7 +219,8 @@ def test_nobody_listening_is_a_failed_attempt_not_an_error(receiver: Receiver, e
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1", "localhost", "10.0.0.1", "169.254.169.254", "[::1]", "0.0.0.0"]
+    "host",
+    ["127.0.0.1", "localhost", "10.0.0.1", "169.254.169.254", "[::1]", "0.0.0.0"],  # noqa: S104  refused is the point
 )
 def test_private_addresses_are_refused_unless_allowed(
     host: str, receiver: Receiver, endpoint: Endpoint
