@@ -1,0 +1,155 @@
+"""What lies about in any real installation: rules being written, events nobody can place, a detector gone wrong."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from typing import Any
+
+from config.world.people import SYSTEM, People
+from config.world.population import DAY
+from config.world.replay import Replay
+from config.world.spec import World
+from governance.education.services import lesson_complete, lesson_publish
+from governance.engine import RuleSpec
+from governance.rules.models import Rule, RuleVersion
+from governance.rules.selectors import rule_by_code, version_of
+from governance.rules.services import version_create, version_pause, version_to_shadow
+from governance.signals.services import signals_ingest
+from governance.violations.detection_queue import shards_at_work
+from governance.violations.services import detect_batch
+from governance.webhooks.enums import WebhookType
+from governance.webhooks.models import Endpoint
+from governance.webhooks.services import endpoint_create, endpoint_set_active
+
+SHADOW_DAYS = 30
+
+
+def lessons_publish(world: World, people: People) -> None:
+    """The lessons, by the analyst, before anything else happens."""
+    for lesson in world.lessons:
+        lesson_publish(
+            actor=people.staff["analyst"],
+            code=lesson["code"],
+            title=lesson["title"],
+            body=lesson["body"],
+            rule=rule_by_code(lesson["rule"]),
+        )
+
+
+def habits_plan(world: World, replay: Replay) -> None:
+    """Put on the agenda: each portal guild completes the first lesson; a new wording goes into shadow a month before today."""
+    for number, entry in enumerate(world.portal):
+        owner = replay.people.owners[entry.guild]
+        at = replay.population.today - (20 + 7 * number) * DAY
+        replay.plan(
+            at,
+            f"lesson {entry.guild}",
+            lambda owner=owner: lesson_complete(actor=owner, code=world.lessons[0]["code"]),  # type: ignore[misc]
+        )
+    replay.plan(replay.population.today - SHADOW_DAYS * DAY, "shadow", lambda: _shadow(replay.people))
+
+
+def _reworded(people: People, rule: Rule, **changes: Any) -> RuleVersion:
+    version = version_of(rule)
+    spec = replace(RuleSpec.from_dict(version.spec), **changes)
+    return version_create(actor=people.staff["analyst"], rule=rule, spec=spec, ladder=dict(version.ladder))
+
+
+def _shadow(people: People) -> None:
+    stricter = "signal.still_ratio >= 0.7 && signal.interactions_per_hour < 2.0 && idle_7d >= 1"
+    version = _reworded(
+        people, rule_by_code("DAT-IDLE"), when=stricter, description="Would one stream be enough?"
+    )
+    version_to_shadow(
+        actor=people.staff["launcher"],
+        version_id=version.pk,
+        reason="See how many more it would find before it counts.",
+    )
+
+
+def leftovers_leave(replay: Replay) -> None:
+    """At the end of the year: a draft for the approver, a paused rule with signals waiting, a fault, quarantine."""
+    people = replay.people
+    _reworded(
+        people,
+        rule_by_code("GFT-CYCLE"),
+        when="signal.linked_share >= 0.5 && signal.gift_revenue_7d >= 400.0 && findings_30d >= 2",
+        description="Gifts from linked accounts, with a higher floor: small guilds with three friends are not the problem.",
+    )
+    version_pause(
+        actor=people.staff["launcher"],
+        version_id=version_of(rule_by_code("REC-POSE")).pk,
+        reason="The brand detector takes our own spring campaign for impersonation. Paused until it has been repaired.",
+    )
+    signals_ingest(actor=SYSTEM, events=list(_odd_events(replay)))
+    for shard in shards_at_work():
+        while detect_batch(shard=shard):
+            pass
+
+
+def _odd_events(replay: Replay) -> list[dict[str, Any]]:
+    at = replay.population.today - dt.timedelta(hours=2)
+    life = replay.population.guilds[replay.world.portal[0].guild]
+
+    def event(number: int, source: str, type_: str, data: dict[str, Any], **whom: str) -> dict[str, Any]:
+        return {
+            "specversion": "1.0",
+            "id": f"odd-{at:%Y%m%d}-{number}",
+            "source": source,
+            "type": type_,
+            "time": (at + dt.timedelta(minutes=number)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "data": data,
+            **whom,
+        }
+
+    fees = {"topic": "fees", "receipt": True, "amount": 120}
+    return [
+        # Waits for REC-POSE: the campaign that made the launcher pause it.
+        event(
+            1, "/detectors/brand", "recruiting.impersonation", {"logo_match": 0.97}, guild=life.external_id
+        ),
+        # A text where a number belongs: this rule faults on it, the others go on.
+        event(
+            2,
+            "/detectors/gifts",
+            "gift.self_gifting",
+            {"linked_share": "n/a", "gift_revenue_7d": 900.0},
+            guild=life.external_id,
+        ),
+        # Nobody we know, and nowhere to put them.
+        event(3, "/reports/creators", "creator.complaint", fees, guild="acquired-77"),
+        event(4, "/reports/creators", "creator.complaint", fees, creator="acquired-c1204"),
+        event(
+            5, "/detectors/streams", "stream.idle", {"still_ratio": 0.95}, guild="acquired-78", market="XX"
+        ),
+        # A guild the registry has not heard of yet, in a market it has: provisional.
+        event(
+            6,
+            "/detectors/audience",
+            "audience.bot_scan",
+            {"bot_share": 0.1},
+            guild="acquired-90",
+            market="ID",
+        ),
+    ]
+
+
+def endpoint_leave(people: People) -> Endpoint:
+    """A receiver of webhooks, paused, with its place at the end of the world's year. In a transaction of its own, after it."""
+    endpoint = endpoint_create(
+        actor=people.staff["admin"],
+        name="Enforcement (example)",
+        url="https://enforcement.example.test/guildhall",
+        types=[
+            WebhookType.PENALTY_APPLIED.value,
+            WebhookType.PENALTY_LIFTED.value,
+            WebhookType.PENALTY_REVERSED.value,
+        ],
+    )
+    return endpoint_set_active(
+        actor=people.staff["admin"],
+        endpoint_id=endpoint.pk,
+        active=False,
+        reason="An example: nobody listens there.",
+    )

@@ -1,0 +1,217 @@
+"""Living through the year: events come in, rules judge, people decide, penalties begin and end, guilds appeal.
+
+Every act goes through the service that does it in earnest, at the world's time (clock.py). Chance is drawn per case from its
+natural name, never from keys of the database, so that the same seed makes the same world in any database.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import heapq
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from config.world.behaviour import Behaviour, Emitted
+from config.world.clock import Clock
+from config.world.people import SYSTEM, People
+from config.world.population import DAY, Population
+from config.world.spec import Happening, World, dice
+from governance.penalties.enums import PenaltyStatus
+from governance.penalties.models import Penalty
+from governance.penalties.services import (
+    penalties_apply_due,
+    penalties_lift_due,
+    penalty_refuse,
+    penalty_release,
+    points_expire_due,
+    sanctions_decide_due,
+)
+from governance.rules.enums import ReviewMode
+from governance.signals.services import signals_ingest
+from governance.violations.detection_queue import shards_at_work
+from governance.violations.enums import ViolationStatus
+from governance.violations.models import Violation
+from governance.violations.services import detect_batch, violation_confirm, violation_dismiss
+from guilds.models import Guild
+from guilds.registry.enums import GuildStatus
+
+SHUT_OUT = (GuildStatus.SUSPENDED, GuildStatus.TERMINATED)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A violation as chance and truth know it: rule, guild and day instead of keys."""
+
+    rule: str
+    guild: str
+    day: int
+    at: dt.datetime
+    true: bool
+    happening: Happening | None
+
+    @property
+    def name(self) -> str:
+        return f"{self.rule} {self.guild} {self.at:%Y-%m-%dT%H:%M:%S}"
+
+
+@dataclass
+class Replay:
+    """The year under way. `silent` collects the guild-days that did not take place because the guild was shut out."""
+
+    world: World
+    population: Population
+    behaviour: Behaviour
+    people: People
+    guilds: Mapping[str, Guild]
+    clock: Clock
+    seed: int
+    silent: set[tuple[str, int]] = field(default_factory=set)
+    seen_violation: int = 0
+    seen_penalty: int = 0
+    agenda: list[tuple[dt.datetime, str, Callable[[], None]]] = field(default_factory=list)
+    on_violation_sanctioned: Callable[[Case, Violation], None] | None = None
+
+    def __post_init__(self) -> None:
+        self.events_by_day: dict[int, list[Emitted]] = defaultdict(list)
+        for emitted in self.behaviour.events:
+            self.events_by_day[emitted.day].append(emitted)
+        self.names = {guild.pk: name for name, guild in self.guilds.items()}
+        self.work = self.world.raw["work"]
+
+    def steps(self) -> Iterator[tuple[int, int]]:
+        """(first day, day after the last) of each look at the world."""
+        day = 0
+        while day < self.population.days:
+            left = self.population.days - day
+            lengths = [length for until, length in self.world.raw["steps"] if left <= until]
+            end = min(day + min(lengths, default=self.world.raw["first_step"]), self.population.days)
+            yield day, end
+            day = end
+
+    def live_through(self, first: int, end: int) -> None:
+        """Days first … end − 1: what people had planned for them, then the evening of the last."""
+        self._work_until(self.population.moment(end))
+        self.clock.move_to(self.population.moment(end))
+        self._shut_out(first, end)
+        events = [
+            emitted.event
+            for day in range(first, end)
+            for emitted in self.events_by_day[day]
+            if (emitted.guild, emitted.day) not in self.silent
+        ]
+        if events:
+            signals_ingest(actor=SYSTEM, events=events)
+            for shard in shards_at_work():
+                while detect_batch(shard=shard):
+                    pass
+        self._plan_reviews()
+        self._consequences()
+
+    def plan(self, at: dt.datetime, name: str, act: Callable[[], None]) -> None:
+        """Put an act on the agenda; what falls beyond today is never reached and stays open."""
+        heapq.heappush(self.agenda, (at, name, act))
+
+    def later(self, name: str, what: str, days: tuple[float, float] | list[float]) -> dt.datetime:
+        """A moment so many days after now, drawn for the case and the sort of work."""
+        return self.clock.at + dice(self.seed, what, name).uniform(*days) * DAY
+
+    def words(self, what: str, name: str) -> str:
+        """One of the wordings of world.yaml, drawn for the case."""
+        choices: list[str] = self.world.raw["words"][what]
+        return dice(self.seed, "words", what, name).choice(choices)
+
+    def case_of(self, violation: Violation) -> Case:
+        """`violation` with its rule loaded. A violation of nobody we drew counts as true."""
+        guild = self.names.get(violation.guild_id, "")
+        day = (violation.occurred_at - self.population.begin).days
+        rule = violation.rule.code
+        return Case(
+            rule=rule,
+            guild=guild,
+            day=day,
+            at=violation.occurred_at,
+            true=self.behaviour.true(guild, rule, day),
+            happening=self.behaviour.marked.get((guild, rule, day)),
+        )
+
+    # --- what people do -------------------------------------------------------------------------------------------
+    def _work_until(self, moment: dt.datetime) -> None:
+        while self.agenda and self.agenda[0][0] < moment:
+            at, _name, act = heapq.heappop(self.agenda)
+            self.clock.move_to(at)
+            act()
+
+    def _plan_reviews(self) -> None:
+        found = Violation.objects.filter(pk__gt=self.seen_violation).select_related("rule").order_by("pk")
+        for violation in found:
+            self.seen_violation = violation.pk
+            if violation.status == ViolationStatus.OPEN:
+                self._plan_review(violation)
+
+    def _plan_review(self, violation: Violation) -> None:
+        case = self.case_of(violation)
+        if case.happening is not None and not case.happening.confirm:
+            return
+        reviewers = list(self.people.reviewers)
+        rng = dice(self.seed, "reviewers", case.name)
+        rng.shuffle(reviewers)
+        needed = 2 if violation.review == ReviewMode.DUAL else 1
+        for actor, person in reviewers[:needed]:
+            error = person.error["dismisses_true" if case.true else "confirms_false"]
+            confirms = case.true != (rng.random() < error) or case.happening is not None
+            act, what = (violation_confirm, "confirm") if confirms else (violation_dismiss, "dismiss")
+            name = f"{case.name} {person.email}"
+            at = self.later(name, "review", [0.1, 0.2] if case.happening else self.work["review"]["days"])
+
+            def give(act: Any = act, actor: Any = actor, what: str = what, name: str = name) -> None:
+                act(actor=actor, violation_id=violation.pk, reason=self.words(what, name))
+
+            self.plan(at, name, give)
+
+    def _plan_release(self, penalty: Penalty) -> None:
+        case = self.case_of(penalty.violation)
+        name = f"{case.name} {penalty.kind} {penalty.crossing.band.code if penalty.crossing else ''}"
+        if self.clock.at > self.population.today - self.work["release"]["waits_days"] * DAY:
+            return
+        refused = dice(self.seed, "release", name).random() < self.work["release"]["refused"].get(
+            penalty.kind, 0
+        )
+
+        def decide() -> None:
+            if not Penalty.objects.filter(pk=penalty.pk, status=PenaltyStatus.HELD).exists():
+                return
+            enforcer = self.people.staff["enforcer"]
+            act, what = (penalty_refuse, "refuse") if refused else (penalty_release, "release")
+            act(actor=enforcer, penalty_id=penalty.pk, reason=self.words(what, name))
+
+        self.plan(self.later(name, "release", self.work["release"]["days"]), name, decide)
+
+    # --- what the platform does ------------------------------------------------------------------------------------
+    def _consequences(self) -> None:
+        now = self.clock.at
+        penalties_lift_due(now=now)
+        points_expire_due(now=now)
+        while sanctions_decide_due(now=now):
+            pass
+        penalties_apply_due(now=now)
+        fresh = (
+            Penalty.objects.filter(pk__gt=self.seen_penalty)
+            .select_related("violation__rule", "crossing__band")
+            .order_by("pk")
+        )
+        sanctioned: dict[int, Violation] = {}
+        for penalty in fresh:
+            self.seen_penalty = penalty.pk
+            if penalty.status == PenaltyStatus.HELD:
+                self._plan_release(penalty)
+            sanctioned[penalty.violation_id] = penalty.violation
+        if self.on_violation_sanctioned:
+            for violation in sanctioned.values():
+                self.on_violation_sanctioned(self.case_of(violation), violation)
+
+    def _shut_out(self, first: int, end: int) -> None:
+        """Who is suspended or gone does nothing: its days are taken out of the truth before they happen."""
+        for name in Guild.objects.filter(status__in=SHUT_OUT).values_list("external_id", flat=True):
+            self.silent.update((name, day) for day in range(first, end))
