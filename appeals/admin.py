@@ -9,16 +9,27 @@ from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import Q, QuerySet
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest
+from django.http.response import HttpResponseBase
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as now_
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import (
+    ChoicesDropdownFilter,
+    DropdownFilter,
+    RangeDateTimeFilter,
+    RelatedDropdownFilter,
+)
 from unfold.decorators import display
 from unfold.enums import ActionVariant
-from unfold.widgets import UnfoldAdminIntegerFieldWidget, UnfoldAdminRadioSelectWidget, UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
+from unfold.widgets import (
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminRadioSelectWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+)
 
 from appeals.enums import AppealStatus, Outcome
 from appeals.models import Appeal
@@ -65,7 +76,7 @@ def status_badge(appeal: Appeal) -> Badge:
     return Badge(appeal.get_status_display(), "warning" if is_open(appeal) else "default")
 
 
-class AssignedFilter(DropdownFilter):  # type: ignore[misc]  # Unfold carries no types
+class AssignedFilter(DropdownFilter):
     title = _("assigned")
     parameter_name = "assigned"
 
@@ -106,7 +117,9 @@ class MessageForm(DialogForm):
 
 
 class DecideForm(DialogForm):
-    outcome = forms.ChoiceField(label=_("Outcome"), choices=Outcome.choices, widget=UnfoldAdminRadioSelectWidget())
+    outcome = forms.ChoiceField(
+        label=_("Outcome"), choices=Outcome.choices, widget=UnfoldAdminRadioSelectWidget()
+    )
     days = forms.IntegerField(
         label=_("Reduced to days"), required=False, min_value=0, widget=UnfoldAdminIntegerFieldWidget()
     )
@@ -123,8 +136,19 @@ class DecideForm(DialogForm):
 
 @admin.register(Appeal)
 class AppealAdmin(ConsoleAdmin[Appeal]):
-    intro = _("Challenges of guilds to penalties. Decided by people who took no part in the case, within the market's time.")
-    list_display = ("guild", "penalty_shown", "status_shown", "severity_shown", "grounds", "market", "due_shown", "assigned_to")
+    intro = _(
+        "Challenges of guilds to penalties. Decided by people who took no part in the case, within the market's time."
+    )
+    list_display = (
+        "guild",
+        "penalty_shown",
+        "status_shown",
+        "severity_shown",
+        "grounds",
+        "market",
+        "due_shown",
+        "assigned_to",
+    )
     list_select_related = ("guild", "market", "penalty__violation", "assigned_to")
     list_filter = (
         ("status", ChoicesDropdownFilter),
@@ -180,7 +204,10 @@ class AppealAdmin(ConsoleAdmin[Appeal]):
 
     # --- the page -----------------------------------------------------------------------------------------------
     def headline(self, appeal: Appeal) -> str:
-        return now_("Appeal of %(guild)s against %(penalty)s") % {"guild": appeal.guild, "penalty": self.penalty_shown(appeal)}
+        return now_("Appeal of %(guild)s against %(penalty)s") % {
+            "guild": appeal.guild,
+            "penalty": self.penalty_shown(appeal),
+        }
 
     def badge(self, appeal: Appeal) -> Badge:
         return status_badge(appeal)
@@ -194,18 +221,29 @@ class AppealAdmin(ConsoleAdmin[Appeal]):
             Fact(_("Filed"), appeal.filed_at),
             Fact(_("Filed by"), appeal.filed_by or appeal.filed_by_client),
             Fact(_("Decide by"), self.due_shown(appeal)),
-            Fact(_("Assigned to"), appeal.assigned_to or Badge(_("Nobody"), "warning" if is_open(appeal) else "default")),
+            Fact(
+                _("Assigned to"),
+                appeal.assigned_to or Badge(_("Nobody"), "warning" if is_open(appeal) else "default"),
+            ),
             Fact(_("Id"), str(appeal.public_id)),
         )
 
     def sections(self, appeal: Appeal, request: HttpRequest) -> Sequence[Section]:
         penalty, notice = appeal.penalty, appeal.penalty.notice
         files = [
-            [Link(file.name, evidence_url(appeal, file.public_id)), file.content_type, filesizeformat(file.size), file.created_at]
+            [
+                Link(file.name, evidence_url(appeal, file.public_id)),
+                file.content_type,
+                filesizeformat(file.size),
+                file.created_at,
+            ]
             for file in appeal.evidence.order_by("id")
         ]
         case = [
-            Fact(_("Penalty"), [link_to(penalty, self.penalty_shown(appeal)), Badge(penalty.get_status_display())]),
+            Fact(
+                _("Penalty"),
+                [link_to(penalty, self.penalty_shown(appeal)), Badge(penalty.get_status_display())],
+            ),
             Fact(_("Violation"), link_to(penalty.violation)),
             Fact(_("Rule version"), link_to(penalty.version)),
             Fact(_("Starts"), penalty.starts_at),
@@ -216,7 +254,9 @@ class AppealAdmin(ConsoleAdmin[Appeal]):
         words = {"appeal": appeal, "messages": messages}
         sections = [
             Section(_("What the guild says"), Template("admin/console/appeal_words.html", words)),
-            Section(_("Files"), Table([_("Name"), _("Kind"), _("Size"), _("Handed in")], files, empty=_("None."))),
+            Section(
+                _("Files"), Table([_("Name"), _("Kind"), _("Size"), _("Handed in")], files, empty=_("None."))
+            ),
             Section(_("The case"), case),
         ]
         decision = getattr(appeal, "decision", None)
@@ -232,13 +272,17 @@ class AppealAdmin(ConsoleAdmin[Appeal]):
             sections.insert(0, Section(_("The decision"), decided))
         return sections
 
-    def get_custom_urls(self) -> tuple[tuple[str, str, Callable[..., HttpResponse]], ...]:
-        evidence = ("<uuid:appeal_id>/evidence/<uuid:evidence_id>", "appeals_appeal_evidence", self.evidence_view)
+    def get_custom_urls(self) -> tuple[tuple[str, str, Callable[..., HttpResponseBase]], ...]:
+        evidence = (
+            "<uuid:appeal_id>/evidence/<uuid:evidence_id>",
+            "appeals_appeal_evidence",
+            self.evidence_view,
+        )
         return (*super().get_custom_urls(), evidence)
 
     def evidence_view(
         self, request: HttpRequest, appeal_id: Any, evidence_id: Any, model_admin: Any = None
-    ) -> HttpResponse:
+    ) -> FileResponse:
         """A file a guild handed in, always as a download: what a stranger wrote is never shown as a page of ours."""
         if not self.has_view_permission(request):
             raise PermissionDenied
@@ -268,7 +312,11 @@ class AppealAdmin(ConsoleAdmin[Appeal]):
     def decide(self, actor: Actor, appeal: Appeal, values: Mapping[str, Any]) -> Answer:
         left = {name: values[name] for name in ("days", "points") if values.get(name) is not None}
         appeal_decide(
-            actor=actor, appeal_id=appeal.pk, outcome=values["outcome"], answer=values["answer"], reduction=left or None
+            actor=actor,
+            appeal_id=appeal.pk,
+            outcome=values["outcome"],
+            answer=values["answer"],
+            reduction=left or None,
         )
         return None
 

@@ -11,6 +11,12 @@ from django.templatetags.static import static
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+
+def asset(path: str) -> Callable[[HttpRequest], str]:
+    """A static file's address, asked for when a page is made: its name may carry a hash."""
+    return lambda _request: static(path)
+
+
 UNFOLD: dict[str, Any] = {
     "SITE_TITLE": "Guildhall",
     "SITE_HEADER": "Guildhall",
@@ -18,14 +24,14 @@ UNFOLD: dict[str, Any] = {
     "SITE_SYMBOL": "account_balance",
     "SITE_URL": None,
     "SITE_FAVICONS": [
-        {"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("console/guildhall.svg")},
+        {"rel": "icon", "type": "image/svg+xml", "href": asset("console/guildhall.svg")},
     ],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
     "ENVIRONMENT": "config.admin_site.environment",
     "DASHBOARD_CALLBACK": "config.home.dashboard",
-    "STYLES": [lambda request: static("console/console.css")],
-    "SCRIPTS": [lambda request: static("console/console.js")],
+    "STYLES": [asset("console/console.css")],
+    "SCRIPTS": [asset("console/console.js")],
     "BORDER_RADIUS": "6px",
     "COLORS": {
         "primary": {

@@ -5,11 +5,11 @@ The one place that knows every stage at once; concepts below know only what lies
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -45,8 +45,8 @@ STAGES: tuple[tuple[str, Any, str], ...] = (
 Case = dict[str, tuple[list[Model], Link | None]]
 
 
-def _few(rows: Iterable[Any], more_url: str = "") -> tuple[list[Any], Link | None]:
-    found = list(rows[: SHOWN + 1]) if hasattr(rows, "filter") else list(rows)
+def _few(rows: QuerySet[Any], more_url: str = "") -> tuple[list[Any], Link | None]:
+    found = list(rows[: SHOWN + 1])
     more = Link(_("and more"), more_url) if len(found) > SHOWN and more_url else None
     return found[:SHOWN], more
 

@@ -330,7 +330,8 @@ def _history(guild: Guild) -> Sequence[Section]:
         for row in events[:LATEST]
     ]
     changes = []
-    for row in guild.history.order_by("-pgh_created_at")[:LATEST]:
+    history: QuerySet[Any] = guild.history  # type: ignore[attr-defined]  # made by pghistory
+    for row in history.order_by("-pgh_created_at")[:LATEST]:
         wording = ", ".join(
             f"{name}: {getattr(row, name)}" for name in ("name", "status", "tier", "provisional")
         )

@@ -258,11 +258,13 @@ def _for_admin(actor: Actor) -> Iterator[Waiting]:
         [link_to(row, row.event.act), row.endpoint.name, row.error[:80]]
         for row in failed.select_related("event", "endpoint").order_by("-id")[:SHOWN]
     ]
-    rows += [
+    disabled: list[list[Any]] = [
         [Badge(_("Disabled"), "warning"), link_to(endpoint), endpoint.disabled_reason]
         for endpoint in Endpoint.objects.filter(is_active=False).exclude(disabled_reason="")[:SHOWN]
     ]
-    table = Table([_("Event"), _("Endpoint"), _("Error")], rows, empty=_("Every delivery arrived."))
+    table = Table(
+        [_("Event"), _("Endpoint"), _("Error")], [*rows, *disabled], empty=_("Every delivery arrived.")
+    )
     yield Waiting(
         _("Failing webhooks"), bounded_count(failed) or "0", table, list_url(Delivery, "status__exact=failed")
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -16,12 +18,14 @@ from config.cycle import stages_of, story_of
 from governance.ledger.models import Event
 from governance.ledger.selectors import timeline as events_of_several
 from guilds.console.page import Template, admin_url, list_url, shown
+from guilds.models import Guild
 
 register = template.Library()
 register.filter("shown", shown)
 
 #: Events a timeline shows; the ledger's own page has the rest.
 LATEST = 40
+LATEST_OF_GUILD = 12
 
 
 @dataclass(frozen=True)
@@ -44,22 +48,39 @@ def act_title(act: str) -> str:
     return act.replace(".", " ").replace("_", " ").capitalize()
 
 
+#: What an event repeats for readers outside, and a reader of the page has before their eyes.
+REPEATED = frozenset(
+    "code rule rule_version guild creator market severity occurred_at violation penalty kind version source".split()
+)
+ISO_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")
+
+
 def _short(value: Any) -> str:
+    if isinstance(value, str) and ISO_MOMENT.match(value):
+        return dt.datetime.fromisoformat(value).astimezone(dt.UTC).strftime("%d %b %Y %H:%M")
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     return text if len(text) <= 160 else f"{text[:157]}…"
 
 
 def changes_in(event: Event) -> list[Change]:
     return [
-        Change(name.replace("_", " "), _short(event.before.get(name, "")) if name in event.before else "", _short(value))
+        Change(
+            name.replace("_", " "),
+            _short(event.before.get(name, "")) if name in event.before else "",
+            _short(value),
+        )
         for name, value in event.after.items()
-        if value not in (None, "", [], {})
+        if name in event.before or (name not in REPEATED and value not in (None, "", [], {}))
     ]
 
 
 @register.simple_tag(takes_context=True)
 def timeline(context: template.Context, obj: Model) -> SafeString:
     """What happened to an object, and to the case it belongs to, newest first."""
+    if isinstance(obj, Guild):
+        about_guild = Event.objects.filter(guild=obj).order_by("-id")[:LATEST_OF_GUILD]
+        entries = [Entry(event, act_title(event.act), "", changes_in(event)) for event in about_guild]
+        return SafeString(render_to_string("admin/console/timeline.html", {"entries": entries}))
     story = story_of(obj)
     names = {(item.ledger_type, str(item.public_id)): str(item) for item in story}
     events: list[Event] = []
@@ -69,7 +90,12 @@ def timeline(context: template.Context, obj: Model) -> SafeString:
             if len(events) == LATEST:
                 break
     entries = [
-        Entry(event, act_title(event.act), names[event.object_type, event.object_id] if len(story) > 1 else "", changes_in(event))
+        Entry(
+            event,
+            act_title(event.act),
+            names[event.object_type, event.object_id] if len(story) > 1 else "",
+            changes_in(event),
+        )
         for event in events
     ]
     more = ""

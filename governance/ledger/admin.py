@@ -21,7 +21,14 @@ from guilds.console.page import Badge, Fact, Prose, Section, Table, link_to, pre
 @admin.register(Event)
 class EventAdmin(ConsoleAdmin[Event]):
     intro = _("Who did what to which object, when and why. Append-only and sealed in a chain of hashes.")
-    list_display = (moment_column("at", _("when")), "act", "object_shown", "actor_shown", "guild", "reason_shown")
+    list_display = (
+        moment_column("at", _("when")),
+        "act",
+        "object_shown",
+        "actor_shown",
+        "guild",
+        "reason_shown",
+    )
     list_select_related = ("guild",)
     list_filter = (("actor_kind", ChoicesDropdownFilter), ("at", RangeDateTimeFilter))
     search_fields = ("act",)

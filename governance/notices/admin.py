@@ -22,7 +22,14 @@ from guilds.console.page import Badge, Fact, Prose, Section, Table, link_to, pre
 @admin.register(Notice)
 class NoticeAdmin(ConsoleAdmin[Notice]):
     intro = _("Statements of reasons and other messages to guilds, word for word as they were sent.")
-    list_display = ("subject", "guild", "kind", "language", moment_column("issued_at", _("issued")), "read_shown")
+    list_display = (
+        "subject",
+        "guild",
+        "kind",
+        "language",
+        moment_column("issued_at", _("issued")),
+        "read_shown",
+    )
     list_select_related = ("guild",)
     list_filter = (("kind", ChoicesDropdownFilter), ("issued_at", RangeDateTimeFilter))
     search_fields = ("guild__external_id",)
@@ -54,7 +61,10 @@ class NoticeAdmin(ConsoleAdmin[Notice]):
         )
 
     def sections(self, notice: Notice, request: HttpRequest) -> Sequence[Section]:
-        penalties = [[link_to(penalty), penalty.get_status_display()] for penalty in notice.penalties.select_related("guild")]
+        penalties = [
+            [link_to(penalty), penalty.get_status_display()]
+            for penalty in notice.penalties.select_related("guild")
+        ]
         return (
             Section(_("Wording"), Prose(notice.body), note=_("Fixed when it was issued.")),
             Section(_("Penalties it tells of"), Table([_("Penalty"), _("Status")], penalties)),
@@ -64,7 +74,9 @@ class NoticeAdmin(ConsoleAdmin[Notice]):
 
 @admin.register(Template)
 class TemplateAdmin(ConsoleAdmin[Template]):
-    intro = _("Wordings by kind and language. Where a guild's language has none, the next of its market is taken.")
+    intro = _(
+        "Wordings by kind and language. Where a guild's language has none, the next of its market is taken."
+    )
     list_display = ("kind", "language", "subject", moment_column("updated_at", _("changed")))
     list_filter = (("kind", ChoicesDropdownFilter),)
     search_fields = ("language",)

@@ -17,13 +17,32 @@ from unfold.enums import ActionVariant
 from governance.rules.enums import FindingStatus, VersionStatus
 from governance.rules.models import Finding, Ladder, Rule, RuleVersion
 from governance.rules.selectors import CURRENT
-from governance.rules.services import MAY_PAUSE, version_pause, version_resume, version_retire, version_to_shadow
+from governance.rules.services import (
+    MAY_PAUSE,
+    version_pause,
+    version_resume,
+    version_retire,
+    version_to_shadow,
+)
 from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role
 from guilds.console.acts import Answer, act
 from guilds.console.base import ConsoleAdmin
 from guilds.console.lists import by_public_id, moment_column
-from guilds.console.page import Badge, Code, Fact, Link, Prose, Section, Table, Variant, link_to, list_url, severity_badge, shown
+from guilds.console.page import (
+    Badge,
+    Code,
+    Fact,
+    Link,
+    Prose,
+    Section,
+    Table,
+    Variant,
+    link_to,
+    list_url,
+    severity_badge,
+    shown,
+)
 
 STATUS_VARIANTS: dict[str, Variant] = {
     VersionStatus.DRAFT: "default",
@@ -99,7 +118,13 @@ class RuleAdmin(ConsoleAdmin[Rule]):
     def sections(self, rule: Rule, request: HttpRequest) -> Sequence[Section]:
         versions = list(rule.versions.select_related("rule", "author").order_by("-number"))
         rows = [
-            [link_to(version), status_badge(version), severity_badge(version.severity), version.created_at, version.author]
+            [
+                link_to(version),
+                status_badge(version),
+                severity_badge(version.severity),
+                version.created_at,
+                version.author,
+            ]
             for version in versions
         ]
         headers = [_("Version"), _("Status"), _("Severity"), _("Written"), _("By")]
@@ -113,7 +138,15 @@ class RuleAdmin(ConsoleAdmin[Rule]):
 @admin.register(RuleVersion)
 class RuleVersionAdmin(ConsoleAdmin[RuleVersion]):
     intro = _("Every wording a rule ever had. A version never changes; only its status does.")
-    list_display = ("version_shown", "name_shown", "status_shown", "severity_shown", "review", "markets_shown", moment_column("effective_from", _("effective from")))
+    list_display = (
+        "version_shown",
+        "name_shown",
+        "status_shown",
+        "severity_shown",
+        "review",
+        "markets_shown",
+        moment_column("effective_from", _("effective from")),
+    )
     list_select_related = ("rule",)
     list_filter = (
         ("status", ChoicesDropdownFilter),
@@ -177,7 +210,11 @@ class RuleVersionAdmin(ConsoleAdmin[RuleVersion]):
 
     def sections(self, version: RuleVersion, request: HttpRequest) -> Sequence[Section]:
         periods = [
-            [period.market or Badge(_("Every market it names"), "info"), period.starts_at, period.ends_at or Badge(_("Still"), "success")]
+            [
+                period.market or Badge(_("Every market it names"), "info"),
+                period.starts_at,
+                period.ends_at or Badge(_("Still"), "success"),
+            ]
             for period in version.live_periods.select_related("market").order_by("-starts_at")[:100]
         ]
         findings = [
@@ -187,16 +224,30 @@ class RuleVersionAdmin(ConsoleAdmin[RuleVersion]):
         texts = [Fact(language, Prose(text)) for language, text in sorted(version.text.items())]
         more = Link(_("Violations it opened"), list_url(version.violations.model, f"q={version.rule.code}"))
         return (
-            Section(_("Wording for guilds"), texts or Prose(str(_("This version has no wording of its own.")))),
+            Section(
+                _("Wording for guilds"), texts or Prose(str(_("This version has no wording of its own.")))
+            ),
             Section(_("Condition and measures"), as_yaml(version.spec), note=_("As in the policy file.")),
-            Section(_("What it costs"), as_yaml(version.ladder), note=_("The ladder on the day the version was written.")),
-            Section(_("When it was live"), Table([_("Where"), _("From"), _("Until")], periods, empty=_("Never yet."), more=more)),
-            Section(_("Findings"), Table([_("What was found"), _("Status"), _("When")], findings, empty=_("None."))),
+            Section(
+                _("What it costs"),
+                as_yaml(version.ladder),
+                note=_("The ladder on the day the version was written."),
+            ),
+            Section(
+                _("When it was live"),
+                Table([_("Where"), _("From"), _("Until")], periods, empty=_("Never yet."), more=more),
+            ),
+            Section(
+                _("Findings"),
+                Table([_("What was found"), _("Status"), _("When")], findings, empty=_("None.")),
+            ),
         )
 
     @act(
         label=_("Pause"),
-        question=_("It stops judging with the next batch. Signals wait for it and are judged when it resumes."),
+        question=_(
+            "It stops judging with the next batch. Signals wait for it and are judged when it resumes."
+        ),
         done=_("The version is paused."),
         roles=MAY_PAUSE,
         when=lambda version: version.status == VersionStatus.LIVE,
@@ -225,7 +276,9 @@ class RuleVersionAdmin(ConsoleAdmin[RuleVersion]):
         question=_("It goes on judging, without any consequence."),
         done=_("The version judges in shadow."),
         roles=(Role.LAUNCHER, Role.ANALYST),
-        when=lambda version: version.status in {VersionStatus.DRAFT, VersionStatus.LIVE, VersionStatus.PAUSED},
+        when=lambda version: (
+            version.status in {VersionStatus.DRAFT, VersionStatus.LIVE, VersionStatus.PAUSED}
+        ),
         icon="visibility",
     )
     def to_shadow(self, actor: Actor, version: RuleVersion, values: Mapping[str, Any]) -> Answer:
@@ -254,8 +307,16 @@ def _everywhere_or(version: RuleVersion) -> str:
 
 @admin.register(Ladder)
 class LadderAdmin(ConsoleAdmin[Ladder]):
-    intro = _("What the first, second and further violations of a code cost. Versions keep the ladder of their day.")
-    list_display = ("code", "steps_shown", "window_shown", "points_shown", moment_column("updated_at", _("changed")))
+    intro = _(
+        "What the first, second and further violations of a code cost. Versions keep the ladder of their day."
+    )
+    list_display = (
+        "code",
+        "steps_shown",
+        "window_shown",
+        "points_shown",
+        moment_column("updated_at", _("changed")),
+    )
     search_fields = ("code",)
     ordering = ("code",)
 
@@ -279,13 +340,23 @@ class LadderAdmin(ConsoleAdmin[Ladder]):
 
 
 def finding_badge(finding: Finding) -> Badge:
-    return Badge(finding.get_status_display(), "warning" if finding.status == FindingStatus.OPEN else "default")
+    return Badge(
+        finding.get_status_display(), "warning" if finding.status == FindingStatus.OPEN else "default"
+    )
 
 
 @admin.register(Finding)
 class FindingAdmin(ConsoleAdmin[Finding]):
-    intro = _("What turned out wrong with a rule, such as an overturned appeal: to be put right in its next version.")
-    list_display = ("summary_shown", "version", "status_shown", "source_type", moment_column("created_at", _("made")))
+    intro = _(
+        "What turned out wrong with a rule, such as an overturned appeal: to be put right in its next version."
+    )
+    list_display = (
+        "summary_shown",
+        "version",
+        "status_shown",
+        "source_type",
+        moment_column("created_at", _("made")),
+    )
     list_select_related = ("version__rule",)
     list_filter = (("status", ChoicesDropdownFilter),)
     search_fields = ("version__rule__code",)

@@ -15,6 +15,8 @@ from unfold.enums import ActionVariant
 
 from governance.signals.enums import QuarantineStatus
 from governance.signals.models import QuarantinedSignal, Signal, SignalKey
+from governance.signals.selectors import quarantine_visible_to
+from governance.signals.services import quarantine_discard, quarantine_retry
 from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role
 from guilds.console.acts import Answer, DialogForm, act
@@ -32,7 +34,6 @@ from guilds.console.page import (
     pretty,
     shown,
 )
-from guilds.registry.models import Market
 
 QUARANTINE_VARIANTS: dict[str, Variant] = {
     QuarantineStatus.WAITING: "warning",
@@ -40,13 +41,24 @@ QUARANTINE_VARIANTS: dict[str, Variant] = {
     QuarantineStatus.DISCARDED: "default",
 }
 
+#: Waiting signals tried in one go from a page; the sweep takes care of the rest.
+RETRIED_AT_ONCE = 1_000
+
 
 @admin.register(Signal)
 class SignalAdmin(ConsoleAdmin[Signal]):
     intro = _(
         "Facts as detectors, integrations, reports and audits sent them, by the time at which they happened."
     )
-    list_display = (moment_column("time", _("happened")), "type", "guild", "creator", "market", "source", "event_id")
+    list_display = (
+        moment_column("time", _("happened")),
+        "type",
+        "guild",
+        "creator",
+        "market",
+        "source",
+        "event_id",
+    )
     list_select_related = ("guild", "creator", "market", "source")
     list_filter = (
         ("market", RelatedDropdownFilter),
@@ -106,7 +118,7 @@ class SignalAdmin(ConsoleAdmin[Signal]):
 @admin.register(QuarantinedSignal)
 class QuarantinedSignalAdmin(ConsoleAdmin[QuarantinedSignal]):
     intro = _(
-        "Accepted signals that name a guild, creator or market we do not know. They are tried again whenever the registry learns something."
+        "Accepted signals that name nobody we know. Tried again whenever the registry learns something."
     )
     list_display = (
         "event_shown",
@@ -125,19 +137,14 @@ class QuarantinedSignalAdmin(ConsoleAdmin[QuarantinedSignal]):
     )
     search_fields = ("guild_ref",)
     search_help_text = _("The guild, creator or market named, or the signal's id")
-    object_related = ("key__source",)
+    object_related = ("key__source", "client")
     ordering = ("-received_at",)
     actions_detail = ("retry", "discard")
     bulk_acts = ("discard",)
     actions_list = ("retry_all",)
 
     def visible(self, actor: Actor) -> QuerySet[QuarantinedSignal]:
-        rows = QuarantinedSignal.objects.all()
-        if actor.market_ids is None:
-            return rows
-        # Names no known market, so it belongs to nobody's: those who reach every market see to it.
-        codes = Market.objects.filter(pk__in=actor.market_ids).values("code")
-        return rows.filter(market_ref__in=codes)
+        return quarantine_visible_to(actor)
 
     def matching(self, term: str) -> Q:
         refs = Q(guild_ref=term) | Q(creator_ref=term) | Q(market_ref__iexact=term)
@@ -157,7 +164,7 @@ class QuarantinedSignalAdmin(ConsoleAdmin[QuarantinedSignal]):
         return ", ".join(f"{label} {ref}" for label, ref in named if ref)
 
     def headline(self, row: QuarantinedSignal) -> str:
-        return self.event_shown(row)
+        return str(self.event_shown(row))
 
     def badge(self, row: QuarantinedSignal) -> Badge:
         return Badge(row.get_status_display(), QUARANTINE_VARIANTS[row.status])
@@ -168,6 +175,7 @@ class QuarantinedSignalAdmin(ConsoleAdmin[QuarantinedSignal]):
             Fact(_("Guild named"), row.guild_ref),
             Fact(_("Creator named"), row.creator_ref),
             Fact(_("Market named"), row.market_ref),
+            Fact(_("Sent by"), row.client),
             Fact(_("Received"), row.received_at),
             Fact(_("Tried"), row.attempts),
             Fact(_("Last tried"), row.last_attempt_at),
@@ -187,7 +195,7 @@ class QuarantinedSignalAdmin(ConsoleAdmin[QuarantinedSignal]):
         variant=ActionVariant.PRIMARY,
     )
     def retry(self, actor: Actor, row: QuarantinedSignal, values: Mapping[str, Any]) -> Answer:
-        _retry(actor)
+        quarantine_retry(actor=actor, limit=RETRIED_AT_ONCE)
         return admin_url(row)
 
     @act(
@@ -199,7 +207,7 @@ class QuarantinedSignalAdmin(ConsoleAdmin[QuarantinedSignal]):
         icon="refresh",
     )
     def retry_all(self, actor: Actor, obj: None, values: Mapping[str, Any]) -> Answer:
-        _retry(actor)
+        quarantine_retry(actor=actor, limit=RETRIED_AT_ONCE)
         return list_url(QuarantinedSignal)
 
     @act(
@@ -212,18 +220,5 @@ class QuarantinedSignalAdmin(ConsoleAdmin[QuarantinedSignal]):
         variant=ActionVariant.DANGER,
     )
     def discard(self, actor: Actor, row: QuarantinedSignal, values: Mapping[str, Any]) -> Answer:
-        from governance.signals.services import quarantine_discard
-
         quarantine_discard(actor=actor, key_id=row.pk, reason=values["reason"])
         return None
-
-
-#: Waiting signals tried in one go from a page; the sweep takes care of the rest.
-RETRIED_AT_ONCE = 1_000
-
-
-def _retry(actor: Actor) -> None:
-    from governance.signals.services import quarantine_retry
-
-    actor.require_role(Role.ADMIN)
-    quarantine_retry(actor=actor, limit=RETRIED_AT_ONCE)

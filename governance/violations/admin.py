@@ -9,6 +9,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.translation import gettext as now_
@@ -134,6 +135,13 @@ class ViolationAdmin(ConsoleAdmin[Violation]):
     def badge(self, violation: Violation) -> Badge:
         return status_badge(violation)
 
+    def onward(self, violation: Violation, request: HttpRequest) -> Link | None:
+        if not self.actor(request).has_role(Role.REVIEWER):
+            return None
+        return Link(
+            _("Next case"), f"{reverse('admin:governance_violation_next')}?after={violation.pk}", key="n"
+        )
+
     def facts(self, violation: Violation, request: HttpRequest) -> Sequence[Fact]:
         return (
             Fact(_("Guild"), link_to(violation.guild)),
@@ -229,7 +237,7 @@ class ViolationAdmin(ConsoleAdmin[Violation]):
         )
 
     # --- the queue ----------------------------------------------------------------------------------------------
-    def get_custom_urls(self) -> tuple[tuple[str, str, Callable[..., HttpResponse]], ...]:
+    def get_custom_urls(self) -> tuple[tuple[str, str, Callable[..., HttpResponseBase]], ...]:
         return (
             *super().get_custom_urls(),
             ("queue/", "governance_violation_queue", self.queue_view),
@@ -318,7 +326,13 @@ class EvaluationFaultAdmin(ConsoleAdmin[EvaluationFault]):
     intro = _(
         "Rule versions that could not be evaluated on a signal. Others went on; these wait here to be tried again."
     )
-    list_display = ("version", "status_shown", "error_shown", "signal_shown", moment_column("created_at", _("made")))
+    list_display = (
+        "version",
+        "status_shown",
+        "error_shown",
+        "signal_shown",
+        moment_column("created_at", _("made")),
+    )
     list_select_related = ("version__rule", "signal_key")
     list_filter = (("status", ChoicesDropdownFilter), ("created_at", RangeDateTimeFilter))
     search_fields = ("version__rule__code",)

@@ -21,6 +21,7 @@ from unfold.widgets import (
 )
 
 from guilds.accounts.actor import Actor
+from guilds.accounts.clients import client_create
 from guilds.accounts.enums import GuildRole, Role, Scope
 from guilds.accounts.models import Client, GuildUser, StaffRole, User
 from guilds.accounts.services import guild_user_invite, one_time_link, staff_create
@@ -57,7 +58,9 @@ class WithMarkets(DialogForm):
 
 class StaffForm(WithMarkets):
     email = forms.EmailField(label=_("E-mail"), widget=UnfoldAdminEmailInputWidget())
-    name = forms.CharField(label=_("Name"), required=False, max_length=150, widget=UnfoldAdminTextInputWidget())
+    name = forms.CharField(
+        label=_("Name"), required=False, max_length=150, widget=UnfoldAdminTextInputWidget()
+    )
     roles = forms.MultipleChoiceField(
         label=_("Roles"), choices=Role.choices, widget=UnfoldAdminCheckboxSelectMultipleWidget()
     )
@@ -67,7 +70,14 @@ class StaffForm(WithMarkets):
 @admin.register(User)
 class UserAdmin(ConsoleAdmin[User]):
     intro = _("Staff of the platform, with what they may do and where. People of guilds are listed as seats.")
-    list_display = ("email", "name", "roles_shown", "reach_shown", "active_shown", moment_column("last_login", _("last sign-in")))
+    list_display = (
+        "email",
+        "name",
+        "roles_shown",
+        "reach_shown",
+        "active_shown",
+        moment_column("last_login", _("last sign-in")),
+    )
     search_fields = ("email",)
     search_help_text = _("E-mail or name")
     ordering = ("email",)
@@ -118,7 +128,9 @@ class UserAdmin(ConsoleAdmin[User]):
 
     @act(
         label=_("New member of staff"),
-        question=_("A new account comes with a one-time link. Somebody known already gets these roles and markets on top."),
+        question=_(
+            "A new account comes with a one-time link. Somebody known already gets these roles and markets on top."
+        ),
         roles=(Role.ADMIN,),
         form=StaffForm,
         icon="person_add",
@@ -149,9 +161,14 @@ def _welcome(person: User, shown_on: User | GuildUser) -> Answer:
 
 class InviteForm(DialogForm):
     email = forms.EmailField(label=_("E-mail"), widget=UnfoldAdminEmailInputWidget())
-    name = forms.CharField(label=_("Name"), required=False, max_length=150, widget=UnfoldAdminTextInputWidget())
+    name = forms.CharField(
+        label=_("Name"), required=False, max_length=150, widget=UnfoldAdminTextInputWidget()
+    )
     guild = forms.CharField(
-        label=_("Guild"), max_length=120, widget=UnfoldAdminTextInputWidget(), help_text=_("The platform's id of the guild.")
+        label=_("Guild"),
+        max_length=120,
+        widget=UnfoldAdminTextInputWidget(),
+        help_text=_("The platform's id of the guild."),
     )
     role = forms.ChoiceField(label=_("Role"), choices=GuildRole.choices, widget=UnfoldAdminSelectWidget())
 
@@ -229,7 +246,9 @@ class ClientForm(WithMarkets):
 
 @admin.register(Client)
 class ClientAdmin(ConsoleAdmin[Client]):
-    intro = _("Machines that use the API with client credentials. A secret is shown once, when the client is made.")
+    intro = _(
+        "Machines that use the API with client credentials. A secret is shown once, when the client is made."
+    )
     list_display = ("name", "client_id", "scopes_shown", "guild", moment_column("created", _("made")))
     list_select_related = ("guild",)
     search_fields = ("client_id",)
@@ -239,7 +258,7 @@ class ClientAdmin(ConsoleAdmin[Client]):
     actions_list = ("create",)
 
     def visible(self, actor: Actor) -> QuerySet[Client]:
-        rows = Client.objects.all()
+        rows: QuerySet[Client] = Client.objects.all()
         if actor.market_ids is None:
             return rows
         shared = Client.markets.through.objects.filter(client=OuterRef("pk"), market__in=actor.market_ids)
@@ -272,15 +291,17 @@ class ClientAdmin(ConsoleAdmin[Client]):
         variant=ActionVariant.PRIMARY,
     )
     def create(self, actor: Actor, obj: None, values: Mapping[str, Any]) -> Answer:
-        from guilds.accounts.clients import client_create
-
         guild = None
         if values["guild"].strip():
             guild = in_markets(Guild.objects.all(), actor).filter(external_id=values["guild"].strip()).first()
             if guild is None:
                 raise InvalidInput(str(_("There is no such guild in your markets.")), field="guild")
         client, secret = client_create(
-            actor=actor, name=values["name"], scopes=values["scopes"], markets=list(values["markets"]), guild=guild
+            actor=actor,
+            name=values["name"],
+            scopes=values["scopes"],
+            markets=list(values["markets"]),
+            guild=guild,
         )
         return Reveal(
             title=_("New client"),

@@ -99,7 +99,9 @@ def act(
 
     def decorate(run: Run) -> Callable[..., HttpResponse]:
         name = run.__name__
-        spec = Act(name=name, label=label, roles=roles, run=run, question=question, done=done, form=form, when=when)
+        spec = Act(
+            name=name, label=label, roles=roles, run=run, question=question, done=done, form=form, when=when
+        )
 
         def view(self: ConsoleAdmin[Any], request: HttpRequest, object_id: str | None = None) -> HttpResponse:
             return perform(self, request, spec, object_id)

@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Generic, TypeVar, cast
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, StreamingHttpResponse
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern
-from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
@@ -20,7 +20,7 @@ from guilds.accounts.models import User
 from guilds.console.acts import Act
 from guilds.console.bulk import bulk
 from guilds.console.lists import EXPORTED, BoundedPaginator, csv_response, csv_rows
-from guilds.console.page import Badge, Fact, Section, Tab
+from guilds.console.page import Badge, Fact, Link, Section, Tab
 
 M = TypeVar("M", bound=Model)
 
@@ -29,12 +29,12 @@ def staff_actor(request: HttpRequest) -> Actor:
     """Who is asking, with roles and markets as they are now; read once a request."""
     known = getattr(request, "_console_actor", None)
     if known is None:
-        known = Actor.staff(cast(User, request.user))
+        known = Actor.staff(cast("User", request.user))
         request._console_actor = known  # type: ignore[attr-defined]
-    return cast(Actor, known)
+    return cast("Actor", known)
 
 
-class ConsoleList(ChangeList):  # type: ignore[misc]  # Unfold carries no types
+class ConsoleList(ChangeList):
     """A list that does not count what it does not show: the header would otherwise offer a total nobody asked for."""
 
     def get_results(self, request: HttpRequest) -> None:
@@ -42,7 +42,7 @@ class ConsoleList(ChangeList):  # type: ignore[misc]  # Unfold carries no types
         self.full_result_count = self.result_count
 
 
-class ConsoleAdmin(ModelAdmin, Generic[M]):  # type: ignore[misc]  # Unfold carries no types
+class ConsoleAdmin(ModelAdmin, Generic[M]):
     """A concept's list and object page.
 
     A subclass says which rows (`visible`), what the list shows, what an object is (`badge`, `facts`, `sections`) and what may
@@ -135,6 +135,10 @@ class ConsoleAdmin(ModelAdmin, Generic[M]):  # type: ignore[misc]  # Unfold carr
     def sections(self, obj: M, request: HttpRequest) -> Sequence[Section]:
         return ()
 
+    def onward(self, obj: M, request: HttpRequest) -> Link | None:
+        """Where the reader goes on from here, such as the next case of a queue."""
+        return None
+
     def tabs(self, obj: M) -> Sequence[Tab]:
         """Parts of a page too large for one; the first is where the page opens, `current_tab` says which is asked for."""
         return ()
@@ -146,7 +150,7 @@ class ConsoleAdmin(ModelAdmin, Generic[M]):  # type: ignore[misc]  # Unfold carr
 
     # --- what can be done ---------------------------------------------------------------------------------------
     def spec(self, name: str) -> Act:
-        return cast(Act, getattr(self, name).act)
+        return cast("Act", getattr(self, name).act)
 
     def get_actions_detail(self, request: HttpRequest, object_id: str) -> list[Any]:
         obj, actor = self.object_or_404(request, object_id), self.actor(request)
@@ -172,11 +176,13 @@ class ConsoleAdmin(ModelAdmin, Generic[M]):  # type: ignore[misc]  # Unfold carr
         absent = ("_add", "_delete", "_history")
         return [url for url in super().get_urls() if not str(url.name or "").endswith(absent)]
 
-    def get_custom_urls(self) -> tuple[tuple[str, str, Callable[..., HttpResponse]], ...]:
+    def get_custom_urls(self) -> tuple[tuple[str, str, Callable[..., HttpResponseBase]], ...]:
         name = f"{self.opts.app_label}_{self.opts.model_name}_export"
         return (("export.csv", name, self.export_view),)
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
         query = request.GET.urlencode()
@@ -186,7 +192,7 @@ class ConsoleAdmin(ModelAdmin, Generic[M]):  # type: ignore[misc]  # Unfold carr
             "export_url": f"export.csv?{query}" if query else "export.csv",
             "export_limit": EXPORTED,
         }
-        return cast(HttpResponse, super().changelist_view(request, context | (extra_context or {})))
+        return cast("HttpResponse", super().changelist_view(request, context | (extra_context or {})))
 
     def changeform_view(
         self,
@@ -210,6 +216,7 @@ class ConsoleAdmin(ModelAdmin, Generic[M]):  # type: ignore[misc]  # Unfold carr
             "original": obj,
             "headline": self.headline(obj),
             "badge": self.badge(obj),
+            "onward": self.onward(obj, request),
             "facts": self.facts(obj, request),
             "sections": self.sections(obj, request),
             "tabs": tabs,
@@ -230,7 +237,3 @@ class ConsoleAdmin(ModelAdmin, Generic[M]):  # type: ignore[misc]  # Unfold carr
         columns = [name for name in self.get_list_display(request) if name != "action_checkbox"]
         name = f"{self.opts.model_name}-{dt.datetime.now(dt.UTC):%Y%m%d-%H%M}"
         return csv_response(name, csv_rows(rows, [*columns, *self.export_columns], self))
-
-
-def yes_no_badge(value: bool, yes: Any = _("Yes"), no: Any = _("No")) -> Badge:
-    return Badge(yes, "success") if value else Badge(no)

@@ -46,8 +46,11 @@ def severity_badge(severity: str) -> Badge:
 
 @dataclass(frozen=True, slots=True)
 class Link:
+    """`key` is the letter that follows it, for links people use many times a day."""
+
     text: Any
     url: str
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,11 @@ class Fact:
 
     label: Any
     value: Any
+
+    @property
+    def is_wide(self) -> bool:
+        """Whether the value needs a line of its own."""
+        return isinstance(self.value, Prose | Code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,14 +162,18 @@ def distance(value: dt.datetime, now: dt.datetime | None = None) -> str:
     for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if size >= length:
             amount = f"{int(size // length)} {unit}"
-            return _("in %(amount)s") % {"amount": amount} if seconds > 0 else _("%(amount)s ago") % {"amount": amount}
+            return (
+                _("in %(amount)s") % {"amount": amount}
+                if seconds > 0
+                else _("%(amount)s ago") % {"amount": amount}
+            )
     return _("now")
 
 
 def shown(value: Any) -> SafeString:
     """Any value of a fact or a table cell as HTML; everything that is not ours is escaped."""
     if value is None or value == "" or value == []:
-        return mark_safe('<span class="text-subtle">–</span>')  # noqa: S308 a constant
+        return mark_safe('<span class="text-subtle">–</span>')
     if isinstance(value, SafeString):
         return value
     if isinstance(value, Badge):

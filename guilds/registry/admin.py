@@ -36,7 +36,14 @@ def status_badge(guild: Guild) -> Badge:
 
 class GuildAdmin(ConsoleAdmin[Guild]):
     intro = _("Companies that recruit and manage creators, and answer for what happens in their name.")
-    list_display = ("guild_name", "external_id", "market", "tier_badge", "status_badge", moment_column("onboarded_at", _("onboarded")))
+    list_display = (
+        "guild_name",
+        "external_id",
+        "market",
+        "tier_badge",
+        "status_badge",
+        moment_column("onboarded_at", _("onboarded")),
+    )
     list_select_related = ("market",)
     list_filter = (
         ("market", RelatedDropdownFilter),
@@ -121,7 +128,9 @@ class CreatorAdmin(ConsoleAdmin[Creator]):
 
 @admin.register(Market)
 class MarketAdmin(ConsoleAdmin[Market]):
-    intro = _("Countries and subdivisions with their time zone, languages and legal regime. They come with the policy file.")
+    intro = _(
+        "Countries and subdivisions with their time zone, languages and legal regime. They come with the policy file."
+    )
     list_display = ("code", "name", "timezone", "languages_shown", "regime")
     list_select_related = ("regime",)
     list_filter = (("regime", RelatedDropdownFilter),)
@@ -148,14 +157,25 @@ class MarketAdmin(ConsoleAdmin[Market]):
             Fact(_("Time zone"), market.timezone),
             Fact(_("Languages"), ", ".join(market.languages)),
             Fact(_("Legal regime"), link_to(market.regime)),
-            Fact(_("Guilds"), Link(_("Guilds of this market"), list_url(Guild, f"market__id__exact={market.pk}"))),
+            Fact(
+                _("Guilds"),
+                Link(_("Guilds of this market"), list_url(Guild, f"market__id__exact={market.pk}")),
+            ),
         )
 
 
 @admin.register(Regime)
 class RegimeAdmin(ConsoleAdmin[Regime]):
     intro = _("What the law asks for, as numbers: how long notices, appeals and terminations take.")
-    list_display = ("code", "name", "notice_days", "appeal_days", "termination_days", "decide_days", "decide_urgent_days")
+    list_display = (
+        "code",
+        "name",
+        "notice_days",
+        "appeal_days",
+        "termination_days",
+        "decide_days",
+        "decide_urgent_days",
+    )
     search_fields = ("code",)
     ordering = ("code",)
 
@@ -167,7 +187,9 @@ class RegimeAdmin(ConsoleAdmin[Regime]):
             Fact(_("Notice of a changed rule"), _("%(days)s days") % {"days": regime.notice_days}),
             Fact(_("Appeal window"), _("%(days)s days") % {"days": regime.appeal_days}),
             Fact(_("Notice of termination"), _("%(days)s days") % {"days": regime.termination_days}),
-            Fact(_("Acknowledge an appeal within"), _("%(hours)s hours") % {"hours": regime.acknowledge_hours}),
+            Fact(
+                _("Acknowledge an appeal within"), _("%(hours)s hours") % {"hours": regime.acknowledge_hours}
+            ),
             Fact(_("Decide an appeal within"), _("%(days)s days") % {"days": regime.decide_days}),
             Fact(_("Decide the gravest within"), _("%(days)s days") % {"days": regime.decide_urgent_days}),
         )
