@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any, NamedTuple, TypeAlias
 
 from guilds.registry.enums import GuildStatus, GuildTier
@@ -90,13 +90,13 @@ def day(value: Any) -> date:
 
 
 def amount(digits: int) -> Callable[[Any], Decimal]:
-    """A number of at least 0 with at most `digits` digits, two of them decimals; further ones are rounded."""
+    """A number of at least 0 with at most `digits` digits, two of them decimals; further ones are rounded, half up."""
 
     def read(value: Any) -> Decimal:
         if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
             raise Unreadable("Must be a number, such as 12.5.")
         try:
-            found = Decimal(str(value)).quantize(Decimal("0.01"))
+            found = Decimal(str(value)).quantize(Decimal("0.01"), ROUND_HALF_UP)
         except InvalidOperation as error:
             raise Unreadable("Must be a number, such as 12.5.") from error
         if not found.is_finite() or not 0 <= found < 10 ** (digits - 2):
