@@ -10,6 +10,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any, TypeVar
 
 import django_filters
+from django import forms
 from django.db.models import Model, QuerySet
 from django.utils.translation import gettext as _
 from django_filters import fields
@@ -30,13 +31,17 @@ _LOST_PLUS = re.compile(r"(?<=\d) (?=\d{2}:?\d{2}$)")
 
 
 class InstantField(fields.IsoDateTimeField):
-    """ISO 8601; without an offset it is UTC, without a time midnight."""
+    """ISO 8601; without an offset it is UTC, without a time midnight. The value is aware UTC."""
 
     def to_python(self, value: Any) -> dt.datetime | None:
         moment: dt.datetime | None = super().to_python(
             _LOST_PLUS.sub("+", value) if isinstance(value, str) else value
         )
-        return moment
+        try:
+            # PostgreSQL knows no offset of 16 hours or more, which ISO 8601 allows.
+            return moment and moment.astimezone(dt.UTC)
+        except OverflowError as error:
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid") from error
 
 
 class InstantFilter(django_filters.IsoDateTimeFilter):

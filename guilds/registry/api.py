@@ -34,10 +34,12 @@ COLLECTIONS = ("guilds", "creators", "memberships", "activity")
 
 
 class GuildFieldsSerializer(serializers.Serializer[Guild]):
-    """What is left out stays as it is; of a new guild only the market is required."""
+    """What is left out stays as it is."""
 
     name = serializers.CharField(max_length=200, required=False)
-    market = serializers.CharField(source="market.code", max_length=20, help_text="Market code.")
+    market = serializers.CharField(
+        source="market.code", max_length=20, required=False, help_text="Market code; a new guild needs it."
+    )
     tier = serializers.ChoiceField(choices=GuildTier.choices, required=False)
     status = serializers.ChoiceField(choices=GuildStatus.choices, required=False)
     onboarded_at = serializers.DateTimeField(required=False, allow_null=True)

@@ -234,7 +234,13 @@ def test_time_filters_take_in_the_start_and_leave_out_the_end() -> None:
 
 @pytest.mark.parametrize(
     "written",
-    ["2026-01-01T01:00:00+00:00", "2026-01-01T02:00:00+01:00", "2026-01-01T01:00:00", "2026-01-01 01:00"],
+    [
+        "2026-01-01T01:00:00+00:00",
+        "2026-01-01T02:00:00+01:00",
+        "2026-01-01T18:30:00+17:30",
+        "2026-01-01T01:00:00",
+        "2026-01-01 01:00",
+    ],
 )
 def test_times_are_read_as_iso_8601(written: str) -> None:
     some(3)
@@ -255,6 +261,7 @@ def test_times_are_read_as_iso_8601(written: str) -> None:
         ("violations", {"occurred_before": "2026-13-01"}),
         ("violations", {"detected_after": "\0"}),
         ("violations", {"detected_before": "0000-00-00T00:00:00Z"}),
+        ("violations", {"detected_before": "0001-01-01T00:00:00+05:00"}),
         ("violations", {"guild": "a\0b"}),
         ("violations", {"stauts": "open"}),
         ("penalties", {"kind": "flogging"}),
