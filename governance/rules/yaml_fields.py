@@ -8,7 +8,7 @@ Text fields take what is written: `code: NO` is Norway and the key `on` is not a
 import difflib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, NamedTuple
 
@@ -58,7 +58,9 @@ def compose(text: str | bytes) -> tuple[yaml.Node | None, list[Problem]]:
     except yaml.MarkedYAMLError as refusal:
         mark = refusal.problem_mark or refusal.context_mark
         wrong = " ".join(part for part in (refusal.context, refusal.problem) if part)
-        return None, [Problem(mark.line + 1 if mark else 1, "", f"not YAML: {wrong}")]
+        # what is missing at the end is reported on the last line there is
+        line = min(mark.line, encoded.rstrip().count(b"\n")) + 1 if mark else 1
+        return None, [Problem(line, "", f"not YAML: {wrong}")]
     except yaml.YAMLError as refusal:
         return None, [Problem(1, "", f"not YAML: {str(refusal).splitlines()[0]}")]
 
@@ -86,7 +88,12 @@ def line_of(node: yaml.Node) -> int:
 
 def is_null(node: yaml.Node) -> bool:
     """True for an empty value, ~ or null written plainly."""
-    return isinstance(node, yaml.ScalarNode) and node.style is None and node.value in _NULLS
+    return is_plain(node) and node.value in _NULLS
+
+
+def is_plain(node: yaml.Node) -> bool:
+    """True for a single value without quotes; libyaml has no style where the Python loader has None."""
+    return isinstance(node, yaml.ScalarNode) and not node.style
 
 
 @dataclass
@@ -94,10 +101,16 @@ class Reader:
     """Collects problems; one per file."""
 
     problems: list[Problem]
+    blamed: set[str] = field(default_factory=set)  # paths that have a problem already
 
     def fault(self, node: yaml.Node, path: str, message: str, cure: str = "") -> None:
         """Report a problem on the node's line."""
-        self.problems.append(Problem(line_of(node), path, message, cure))
+        self.report(Problem(line_of(node), path, message, cure))
+
+    def report(self, problem: Problem) -> None:
+        """Add a problem."""
+        self.problems.append(problem)
+        self.blamed.add(problem.path)
 
     def items(self, node: yaml.Node, path: str) -> Iterator[tuple[str, yaml.Node]]:
         """(path, node) of a list's items; an empty value is an empty list."""
