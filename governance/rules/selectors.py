@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import CharField, Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Cast
 
+from governance.ledger.models import Event
 from governance.rules.enums import VersionStatus
-from governance.rules.models import LivePeriod, Rule, RuleVersion
+from governance.rules.models import Finding, LivePeriod, Rule, RuleVersion
+from guilds.accounts.actor import Actor
 from guilds.errors import NotFound
 from guilds.models import Market
 
@@ -73,3 +76,18 @@ def locked_version(version_id: int) -> RuleVersion:
     if found is None:
         raise NotFound("There is no such rule version.")
     return found
+
+
+def findings_visible_to(actor: Actor) -> QuerySet[Finding]:
+    """Findings of the actor's markets, and those that belong to none; the ledger knows where each came from."""
+    findings = Finding.objects.select_related("version__rule")
+    if actor.guild_id is not None:
+        return findings.none()
+    if actor.market_ids is None:
+        return findings
+    opened = Event.objects.filter(
+        object_type=Finding.ledger_type,
+        object_id=Cast(OuterRef("public_id"), CharField()),
+        market__isnull=False,
+    )
+    return findings.filter(~Exists(opened) | Exists(opened.filter(market__in=actor.market_ids)))

@@ -12,6 +12,7 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from governance.engine import SignalFacts
+from governance.engine.facts import KnownRecord
 from governance.signals.models import SHARDS
 from guilds.models import Creator, Guild, Market
 
@@ -66,6 +67,9 @@ def shard_of(guild_id: int) -> int:
     return guild_id % SHARDS
 
 
+NOBODY = KnownRecord({})
+
+
 @dataclass(frozen=True)
 class Registry:
     """What rules see of guilds, creators and markets, by internal id, as the registry is now."""
@@ -83,7 +87,7 @@ class Registry:
             signal_type=signal.type,
             signal_time=signal.time,
             guild=self.guilds[signal.guild_id],
-            creator=self.creators[signal.creator_id] if signal.creator_id is not None else {},
+            creator=self.creators[signal.creator_id] if signal.creator_id is not None else NOBODY,
             market=self.markets[signal.market_id],
         )
 
@@ -122,9 +126,10 @@ def registry_of(signals: Sequence[StoredSignal]) -> Registry:
     )
 
 
-def _rows(found: QuerySet[Any], **columns: str) -> dict[int, dict[str, Any]]:
+def _rows(found: QuerySet[Any], **columns: str) -> dict[int, KnownRecord]:
     """Column of the model → key that rules know it by."""
     keys = tuple(columns.values())
     return {
-        row[0]: dict(zip(keys, row[1:], strict=True)) for row in found.order_by().values_list("pk", *columns)
+        row[0]: KnownRecord(dict(zip(keys, row[1:], strict=True)))
+        for row in found.order_by().values_list("pk", *columns)
     }

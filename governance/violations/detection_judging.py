@@ -33,26 +33,29 @@ def verdicts(evaluator: Evaluator, signals: Sequence[StoredSignal], registry: Re
     if not evaluator.rules or not signals:
         return
     measured = measure_values(evaluator, signals, registry)
-    keys: dict[tuple[str, int], list[str]] = {}
+    faulty = _faulty(evaluator, measured)
+    keys: dict[tuple[str, str], list[str]] = {}
     for ordinal, signal in enumerate(signals):
-        place = (signal.type, signal.market_id)
+        place = (signal.type, registry.market_code(signal.market_id))
         if place not in keys:
-            keys[place] = list(evaluator.measures_for(signal.type, registry.market_code(signal.market_id)))
+            keys[place] = list(evaluator.measures_for(*place))
         facts = registry.facts(signal)
         values = measured.of(ordinal, keys[place])
-        for outcome in evaluator.evaluate(facts, values):
-            fault = _missing_measure(outcome.rule, measured)
-            if fault:
+        if faulty:
+            for rule in evaluator.rules_for(*place):
+                if rule in faulty:
+                    yield Verdict(rule, signal, facts, values, faulty[rule])
+        for outcome in evaluator.findings(facts, values):
+            if outcome.rule not in faulty:
+                fault = "" if outcome.matched else outcome.reason or "error"
                 yield Verdict(outcome.rule, signal, facts, values, fault)
-            elif outcome.matched:
-                yield Verdict(outcome.rule, signal, facts, values)
-            elif outcome.state == "error":
-                yield Verdict(outcome.rule, signal, facts, values, outcome.reason or "error")
 
 
-def _missing_measure(rule: CompiledRule, measured: MeasureValues) -> str:
-    if not measured.failed:
-        return ""
-    return next(
-        (measured.failed[measure.key] for measure in rule.measures if measure.key in measured.failed), ""
-    )
+def _faulty(evaluator: Evaluator, measured: MeasureValues) -> dict[CompiledRule, str]:
+    """The rules that a failed measure takes down, and its error."""
+    return {
+        rule: measured.failed[measure.key]
+        for rule in evaluator.rules
+        for measure in rule.measures
+        if measure.key in measured.failed
+    }

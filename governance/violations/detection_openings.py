@@ -18,7 +18,7 @@ Subject = tuple[int, str]
 
 
 class Openings(Generic[V]):
-    """The violations of some rules and subjects, stored ones and those opened in this run; V is what stands for one."""
+    """Violations of some rules and subjects, stored ones and those opened in this run; V is what stands for one."""
 
     def __init__(self) -> None:
         self._times: dict[Subject, list[dt.datetime]] = defaultdict(list)

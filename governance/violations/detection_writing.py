@@ -26,7 +26,7 @@ from governance.violations.detection_judging import Verdict
 from governance.violations.detection_openings import Openings, Subject, spans
 from governance.violations.detection_versions import VersionInPlay
 from governance.violations.enums import DetectionMode, DetectionOutcome, FaultStatus, ViolationStatus
-from governance.violations.models import EvaluationFault, Violation
+from governance.violations.models import Detection, EvaluationFault, Violation
 from guilds.accounts.actor import Actor
 
 OPENING_LOCK = 7_181_000
@@ -34,6 +34,18 @@ CAP_LOCK = 7_190_000_000
 CAP_WINDOW = dt.timedelta(hours=1)
 
 SANCTION_DUE = "governance.penalties.sanction_due"
+
+_VIOLATION = [column.attname for column in Violation._meta.concrete_fields if column.attname != "id"]
+_DETECTION = [column.attname for column in Detection._meta.concrete_fields if column.attname != "id"]
+_INSERT_VIOLATIONS = f"""
+INSERT INTO governance_violation ({", ".join(_VIOLATION)})
+SELECT {", ".join(_VIOLATION)} FROM jsonb_populate_recordset(NULL::governance_violation, %s::jsonb) RETURNING public_id, id
+"""  # noqa: S608 - the columns of our own model
+_INSERT_DETECTIONS = f"""
+INSERT INTO governance_detection ({", ".join(_DETECTION)})
+SELECT {", ".join(_DETECTION)} FROM jsonb_populate_recordset(NULL::governance_detection, %s::jsonb)
+ON CONFLICT (version_id, signal_key_id) DO NOTHING
+"""  # noqa: S608
 
 
 @dataclass(frozen=True)
@@ -96,14 +108,10 @@ def write(decisions: Decisions) -> Written:
     decisions.matches.sort(key=lambda match: (match.signal.time, match.signal.id))
     plan = _plan(decisions)
     explanations = [match.verdict.explanation() for match, _, _ in plan.detections]
-    by_violation = {
-        id(violation): explanation
-        for (_, outcome, violation), explanation in zip(plan.detections, explanations, strict=True)
-        if outcome == DetectionOutcome.OPENED
-    }
-    for _, violation in plan.violations:
-        violation.explanation = by_violation[id(violation)]
-    Violation.objects.bulk_create([violation for _, violation in plan.violations])
+    for (_, outcome, violation), explanation in zip(plan.detections, explanations, strict=True):
+        if outcome == DetectionOutcome.OPENED and violation is not None:
+            violation.explanation = explanation
+    _insert_violations([violation for _, violation in plan.violations])
     _insert_detections(decisions.now, plan, explanations)
     written = _record(decisions, plan)
     for match in plan.over_cap.values():
@@ -243,35 +251,39 @@ def _violation(match: Match, now: dt.datetime) -> Violation:
     )
 
 
+def _insert_violations(violations: Sequence[Violation]) -> None:
+    """Rows go over as one JSON text: several times faster than a placeholder for every value."""
+    if not violations:
+        return
+    rows = [{name: getattr(violation, name) for name in _VIOLATION} for violation in violations]
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT_VIOLATIONS, [orjson.dumps(rows).decode()])
+        keys = dict(cursor.fetchall())
+    for violation in violations:
+        violation.pk = keys[violation.public_id]
+
+
 def _insert_detections(now: dt.datetime, plan: _Plan, explanations: Sequence[object]) -> None:
-    """Detections are evidence and never change; a signal evaluated once more leaves the first one."""
+    """Detections are evidence and never change: a signal evaluated once more leaves the first one."""
     if not plan.detections:
         return
     rows = [
-        (
-            match.version.id,
-            match.signal.id,
-            violation.pk if violation is not None else None,
-            (DetectionMode.SHADOW if match.version.is_shadow else DetectionMode.LIVE).value,
-            outcome.value,
-            match.guild_id,
-            match.signal.market_id,
-            match.signal.time,
-            orjson.dumps(explanation).decode(),
-        )
+        {
+            "version_id": match.version.id,
+            "signal_key_id": match.signal.id,
+            "violation_id": violation.pk if violation is not None else None,
+            "mode": (DetectionMode.SHADOW if match.version.is_shadow else DetectionMode.LIVE).value,
+            "outcome": outcome.value,
+            "guild_id": match.guild_id,
+            "market_id": match.signal.market_id,
+            "occurred_at": match.signal.time,
+            "detected_at": now,
+            "explanation": explanation,
+        }
         for (match, outcome, violation), explanation in zip(plan.detections, explanations, strict=True)
     ]
     with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO governance_detection (version_id, signal_key_id, violation_id, mode, outcome, guild_id,
-                market_id, occurred_at, explanation, detected_at)
-            SELECT *, %s FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::bigint[],
-                %s::bigint[], %s::timestamptz[], %s::jsonb[])
-            ON CONFLICT (version_id, signal_key_id) DO NOTHING
-            """,
-            [now, *map(list, zip(*rows, strict=True))],
-        )
+        cursor.execute(_INSERT_DETECTIONS, [orjson.dumps(rows).decode()])
 
 
 def _record(decisions: Decisions, plan: _Plan) -> Written:

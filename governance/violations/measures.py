@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -11,11 +11,8 @@ from typing import Any
 import orjson
 from django.db import DatabaseError, connection, transaction
 
-from governance.engine import Evaluator, MeasureSpec, SignalFacts
-from governance.engine.check import compile_checked
-from governance.engine.environment import environment
-from governance.engine.evaluate import answer, bindings
-from governance.engine.facts import SignalTooLargeError
+from governance.engine import Evaluator, MeasureSpec
+from governance.engine.evaluate import Where
 from governance.engine.sql import (
     BatchRow,
     SqlFragment,
@@ -24,7 +21,6 @@ from governance.engine.sql import (
     measure_sql,
     needs_candidates,
 )
-from governance.engine.syntax import parse
 from governance.violations.detection_facts import Registry, StoredSignal
 
 
@@ -76,33 +72,20 @@ def measure_values(
 
 @dataclass(frozen=True)
 class _Statement:
-    """What is asked of PostgreSQL. Where SQL cannot decide `where`, it lists candidates and `accepts` decides."""
+    """What is asked of PostgreSQL. Where SQL cannot decide `where`, it lists candidates and CEL decides."""
 
     measure: SqlFragment
     candidates: SqlFragment | None = None
-    accepts: Callable[[SignalFacts], bool] | None = None
+    where: Where | None = None
 
 
 @lru_cache(maxsize=1024)
 def _statement(measure: MeasureSpec) -> _Statement:
     if measure.where is not None and needs_candidates(measure):
         return _Statement(
-            measure_sql(measure, candidate_ids=True), candidates_sql(measure), _filter(measure.where)
+            measure_sql(measure, candidate_ids=True), candidates_sql(measure), Where(measure.where)
         )
     return _Statement(measure_sql(measure))
-
-
-def _filter(where: str) -> Callable[[SignalFacts], bool]:
-    program = compile_checked(where, parse(where), ())
-
-    def accepts(facts: SignalFacts) -> bool:
-        try:
-            bound = bindings(facts, (), {})
-        except SignalTooLargeError:
-            return False
-        return answer(program, environment().Activation(bound), (), bound)[0] == "true"
-
-    return accepts
 
 
 def _values(measure: MeasureSpec, rows: Sequence[BatchRow]) -> dict[int, Any]:
@@ -111,12 +94,12 @@ def _values(measure: MeasureSpec, rows: Sequence[BatchRow]) -> dict[int, Any]:
         return {}
     statement = _statement(measure)
     with connection.cursor() as cursor:
-        if statement.candidates is not None and statement.accepts is not None:
+        if statement.candidates is not None and statement.where is not None:
             cursor.execute(statement.candidates.text, {**params, **statement.candidates.params})
             params["ids"] = [
                 signal_id
                 for signal_id, signal_type, time, stored in cursor
-                if statement.accepts(SignalFacts(orjson.loads(stored), signal_type, time))
+                if statement.where.accepts(orjson.loads(stored), signal_type, time)
             ]
         cursor.execute(statement.measure.text, {**params, **statement.measure.params})
         return dict(cursor.fetchall())
