@@ -245,6 +245,10 @@ def test_rules_together_say_what_each_says_alone(
     assert [outcome.state for outcome in together] == [outcome.state for outcome in alone]
     matching = Evaluator(rules).matching(facts(signal), values)
     assert [made.ref for made in matching] == [outcome.rule.ref for outcome in alone if outcome.matched]
+    findings = Evaluator(rules).findings(facts(signal), values)
+    assert [(found.rule.ref, found.state) for found in findings] == [
+        (outcome.rule.ref, outcome.state) for outcome in alone if outcome.state in ("true", "error")
+    ]
 
 
 def test_an_evaluator_works_in_a_forked_worker() -> None:

@@ -169,7 +169,7 @@ def test_every_optional_field() -> None:
         second_person=("settlement_hold",),
     )
     assert RuleSpec.from_dict(rule.to_dict()) == rule
-    assert policy.rule_lines == (("R.1", 7),)
+    assert policy.rule_lines == (("R.1", 8),)
 
 
 def test_what_yaml_takes_for_something_else_stays_what_was_written() -> None:
