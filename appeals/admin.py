@@ -40,7 +40,7 @@ from governance.penalties.kinds import KINDS
 from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role
 from guilds.console.acts import Answer, DialogForm, act
-from guilds.console.base import ConsoleAdmin, staff_actor
+from guilds.console.base import ConsoleAdmin
 from guilds.console.lists import by_public_id, of_guild
 from guilds.console.page import (
     Badge,
@@ -56,6 +56,7 @@ from guilds.console.page import (
     severity_badge,
     shown,
 )
+from guilds.console.reader import staff_actor
 from guilds.errors import NotFound
 from guilds.models import User
 

@@ -146,7 +146,7 @@ SECTIONS: tuple[tuple[Any, tuple[Item, ...]], ...] = (
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The sidebar of this reader: badges count what waits for them."""
     from config.home import waiting_counts
-    from guilds.console.base import staff_actor
+    from guilds.console.reader import staff_actor
 
     counts = waiting_counts(staff_actor(request))
     groups = []

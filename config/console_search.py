@@ -14,9 +14,9 @@ from governance.models import Risk, Rule
 from governance.penalties.kinds import KINDS
 from governance.penalties.selectors import penalties_visible_to
 from governance.violations.selectors import violations_visible_to
-from guilds.console.base import staff_actor
 from guilds.console.lists import by_public_id, named, uuid_span
 from guilds.console.page import admin_url
+from guilds.console.reader import staff_actor
 from guilds.registry.selectors import creators_visible_to, guilds_visible_to
 
 #: Results per kind: more is a reason to type more, not to scroll.

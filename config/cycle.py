@@ -14,7 +14,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from appeals.models import Appeal
-from governance.models import Detection, Finding, Notice, Penalty, Risk, Rule, RuleVersion, Signal, Violation
+from appeals.selectors import appeals_visible_to
+from governance.models import Finding, Notice, Penalty, Risk, Rule, RuleVersion, Signal, Violation
+from governance.penalties.selectors import penalties_visible_to
+from governance.rules.selectors import findings_visible_to
+from governance.violations.selectors import evidence_of, violations_visible_to
+from guilds.accounts.actor import Actor
 from guilds.console.page import Link, admin_url, list_url
 
 #: Links shown per stage; more become one link to the list.
@@ -55,23 +60,14 @@ def _of_version(version: RuleVersion) -> Case:
     return {"risk": ([version.rule.risk], None), "rule": ([version], None)}
 
 
-def _of_violation(violation: Violation) -> Case:
-    keys = (
-        Detection.objects.filter(violation=violation).order_by("id").values_list("signal_key_id", flat=True)
-    )
-    # By id and time: the table of signals is partitioned by time, and every signal of a violation has its moment or precedes it.
-    signals = Signal.objects.filter(pk__in=list(keys[: SHOWN + 1]), time__lte=violation.detected_at).order_by(
-        "id"
-    )
-    penalties = Penalty.objects.filter(violation=violation).select_related("guild").order_by("id")
-    appeals = (
-        Appeal.objects.filter(penalty__violation=violation).select_related("guild", "penalty").order_by("id")
-    )
-    findings = Finding.objects.filter(
+def _of_violation(violation: Violation, actor: Actor) -> Case:
+    penalties = penalties_visible_to(actor).filter(violation=violation).order_by("id")
+    appeals = appeals_visible_to(actor).filter(penalty__violation=violation).order_by("id")
+    findings = findings_visible_to(actor).filter(
         source_type="appeal", source_id__in=[str(appeal.public_id) for appeal in appeals[:SHOWN]]
     )
     return _of_version(violation.version) | {
-        "signal": _few(signals),
+        "signal": _few(evidence_of(violation)),
         "violation": ([violation], None),
         "penalty": _few(penalties, list_url(Penalty, f"q={violation.public_id}")),
         "appeal": _few(appeals),
@@ -79,52 +75,58 @@ def _of_violation(violation: Violation) -> Case:
     }
 
 
-def _of_rule(rule: Rule) -> Case:
+def _of_rule(rule: Rule, actor: Actor) -> Case:
     versions = RuleVersion.objects.filter(rule=rule).select_related("rule").order_by("-number")
     return {
         "risk": ([rule.risk], None),
         "rule": _few(versions, list_url(RuleVersion, f"q={rule.code}")),
         "violation": _few(
-            Violation.objects.filter(rule=rule).select_related("guild").order_by("-id"),
+            violations_visible_to(actor).filter(rule=rule).order_by("-id"),
             list_url(Violation, f"q={rule.code}"),
         ),
     }
 
 
-def _of_rule_version(version: RuleVersion) -> Case:
-    found = Violation.objects.filter(version=version).select_related("guild").order_by("-id")
+def _of_rule_version(version: RuleVersion, actor: Actor) -> Case:
+    found = violations_visible_to(actor).filter(version=version).order_by("-id")
     return _of_version(version) | {
         "violation": _few(found, list_url(Violation, f"q={version.rule.code}")),
-        "finding": _few(Finding.objects.filter(version=version), list_url(Finding, f"q={version.rule.code}")),
+        "finding": _few(
+            findings_visible_to(actor).filter(version=version), list_url(Finding, f"q={version.rule.code}")
+        ),
     }
 
 
-def _of_signal(signal: Signal) -> Case:
-    found = Violation.objects.filter(detections__signal_key_id=signal.pk).select_related("guild").distinct()
+def _of_signal(signal: Signal, actor: Actor) -> Case:
+    found = violations_visible_to(actor).filter(detections__signal_key_id=signal.pk).distinct()
     violations, more = _few(found.order_by("id"))
     return {"signal": ([signal], None), "violation": (violations, more)}
 
 
-def _of_risk(risk: Risk) -> Case:
+def _of_risk(risk: Risk, actor: Actor) -> Case:
     rules = Rule.objects.filter(risk=risk).order_by("code")
     return {"risk": ([risk], None), "rule": _few(rules, list_url(Rule, f"q={risk.code}"))}
 
 
-CASES: dict[type[Model], tuple[str, Callable[[Any], Case]]] = {
+def _of_finding(finding: Finding, _actor: Actor) -> Case:
+    return _of_version(finding.version) | {"finding": ([finding], None)}
+
+
+CASES: dict[type[Model], tuple[str, Callable[[Any, Actor], Case]]] = {
     Risk: ("risk", _of_risk),
     Rule: ("rule", _of_rule),
     RuleVersion: ("rule", _of_rule_version),
     Signal: ("signal", _of_signal),
     Violation: ("violation", _of_violation),
-    Penalty: ("penalty", lambda penalty: _of_violation(penalty.violation)),
-    Appeal: ("appeal", lambda appeal: _of_violation(appeal.penalty.violation)),
-    Finding: ("finding", lambda finding: _of_version(finding.version) | {"finding": ([finding], None)}),
+    Penalty: ("penalty", lambda penalty, actor: _of_violation(penalty.violation, actor)),
+    Appeal: ("appeal", lambda appeal, actor: _of_violation(appeal.penalty.violation, actor)),
+    Finding: ("finding", _of_finding),
 }
 
 
-def case_of(obj: Model) -> Case:
+def case_of(obj: Model, actor: Actor) -> Case:
     known = CASES.get(type(obj))
-    return known[1](obj) if known else {}
+    return known[1](obj, actor) if known else {}
 
 
 def _label(obj: Any) -> str:
@@ -139,12 +141,12 @@ def _label(obj: Any) -> str:
     return str(obj)
 
 
-def stages_of(obj: Model) -> list[Stage]:
+def stages_of(obj: Model, actor: Actor) -> list[Stage]:
     """The stages of the cycle with what this object has to do with at each, its own marked; empty for objects outside it."""
     known = CASES.get(type(obj))
     if known is None:
         return []
-    here, case = known[0], case_of(obj)
+    here, case = known[0], case_of(obj, actor)
     stages = []
     for key, title, icon in STAGES:
         objects, more = case.get(key, ([], None))
@@ -153,10 +155,10 @@ def stages_of(obj: Model) -> list[Stage]:
     return stages
 
 
-def story_of(obj: Model) -> list[Any]:
+def story_of(obj: Model, actor: Actor) -> list[Any]:
     """The objects whose events together tell what happened to this one."""
     if isinstance(obj, Violation | Penalty | Appeal):
-        case = case_of(obj)
+        case = case_of(obj, actor)
         told = [item for key in ("violation", "penalty", "appeal") for item in case.get(key, ([], None))[0]]
         return told if obj in told else [*told, obj]
     return [obj] if hasattr(obj, "ledger_type") and not isinstance(obj, Notice) else []

@@ -31,6 +31,8 @@ from governance.penalties.admin import status_badge as penalty_badge
 from governance.penalties.kinds import KINDS
 from governance.penalties.selectors import standing_history
 from governance.violations.admin import status_badge as violation_badge
+from guilds.accounts.actor import Actor
+from guilds.console.lists import in_markets
 from guilds.console.page import (
     Badge,
     Fact,
@@ -76,7 +78,7 @@ class GuildPage(GuildAdmin):
         )
 
     def sections(self, guild: Guild, request: HttpRequest) -> Sequence[Section]:
-        parts: dict[str, Callable[[Guild], Sequence[Section]]] = {
+        parts: dict[str, Callable[[Guild, Actor], Sequence[Section]]] = {
             "standing": _standing,
             "signals": _signals,
             "violations": _violations,
@@ -88,10 +90,10 @@ class GuildPage(GuildAdmin):
             "activity": _activity,
             "history": _history,
         }
-        return parts[self.current_tab(guild, request)](guild)
+        return parts[self.current_tab(guild, request)](guild, self.actor(request))
 
 
-def _standing(guild: Guild) -> Sequence[Section]:
+def _standing(guild: Guild, actor: Actor) -> Sequence[Section]:
     now = timezone.now()
     history = standing_history(guild.pk)
     points = [
@@ -149,16 +151,21 @@ def _standing(guild: Guild) -> Sequence[Section]:
     )
 
 
-def _signals(guild: Guild) -> Sequence[Section]:
+def _signals(guild: Guild, actor: Actor) -> Sequence[Section]:
     since = timezone.now() - dt.timedelta(days=90)
-    recent = Signal.objects.filter(guild=guild, time__gte=since)
+    recent = in_markets(Signal.objects.all(), actor).filter(guild=guild, time__gte=since)
     kinds = recent.values("type").annotate(count=Count("id")).order_by("-count")[:20]
     by_kind = Table(
         [_("Type"), _("Signals")],
         [[row["type"], f"{row['count']:,}"] for row in kinds],
         empty=_("None in 90 days."),
     )
-    latest = Signal.objects.filter(guild=guild).select_related("creator", "source").order_by("-time", "-id")
+    latest = (
+        in_markets(Signal.objects.all(), actor)
+        .filter(guild=guild)
+        .select_related("creator", "source")
+        .order_by("-time", "-id")
+    )
     rows = [
         [row.time, link_to(row, row.type), row.creator, row.source.uri, row.event_id]
         for row in latest[:LATEST]
@@ -171,16 +178,20 @@ def _signals(guild: Guild) -> Sequence[Section]:
     )
 
 
-def _violations(guild: Guild) -> Sequence[Section]:
+def _violations(guild: Guild, actor: Actor) -> Sequence[Section]:
     counts = (
-        Violation.objects.filter(guild=guild, status="confirmed")
+        in_markets(Violation.objects.all(), actor)
+        .filter(guild=guild, status="confirmed")
         .values("code")
         .annotate(count=Count("id"))
         .order_by("-count")
     )
     by_code = [[row["code"], f"{row['count']:,}"] for row in counts[:20]]
     latest = (
-        Violation.objects.filter(guild=guild).select_related("version", "creator", "guild").order_by("-id")
+        in_markets(Violation.objects.all(), actor)
+        .filter(guild=guild)
+        .select_related("version", "creator", "guild")
+        .order_by("-id")
     )
     rows = [
         [
@@ -201,8 +212,13 @@ def _violations(guild: Guild) -> Sequence[Section]:
     )
 
 
-def _penalties(guild: Guild) -> Sequence[Section]:
-    latest = Penalty.objects.filter(guild=guild).select_related("violation", "guild").order_by("-id")
+def _penalties(guild: Guild, actor: Actor) -> Sequence[Section]:
+    latest = (
+        in_markets(Penalty.objects.all(), actor)
+        .filter(guild=guild)
+        .select_related("violation", "guild")
+        .order_by("-id")
+    )
     rows = [
         [
             link_to(row, KINDS[row.kind].describe(row.params)),
@@ -236,7 +252,7 @@ def _restriction_rows(rows: QuerySet[Restriction]) -> list[list[Any]]:
     ]
 
 
-def _restrictions(guild: Guild) -> Sequence[Section]:
+def _restrictions(guild: Guild, actor: Actor) -> Sequence[Section]:
     rows = _restriction_rows(Restriction.objects.filter(guild=guild))
     return [
         Section(
@@ -246,7 +262,7 @@ def _restrictions(guild: Guild) -> Sequence[Section]:
     ]
 
 
-def _appeals(guild: Guild) -> Sequence[Section]:
+def _appeals(guild: Guild, actor: Actor) -> Sequence[Section]:
     rows = [
         [
             link_to(row, KINDS[row.penalty.kind].describe(row.penalty.params)),
@@ -256,7 +272,8 @@ def _appeals(guild: Guild) -> Sequence[Section]:
             row.decide_by,
             row.assigned_to,
         ]
-        for row in Appeal.objects.filter(guild=guild)
+        for row in in_markets(Appeal.objects.all(), actor)
+        .filter(guild=guild)
         .select_related("penalty", "assigned_to", "guild")
         .order_by("-id")[:LATEST]
     ]
@@ -264,7 +281,7 @@ def _appeals(guild: Guild) -> Sequence[Section]:
     return [Section(_("Latest appeals"), Table(headers, rows, empty=_("None.")))]
 
 
-def _notices(guild: Guild) -> Sequence[Section]:
+def _notices(guild: Guild, actor: Actor) -> Sequence[Section]:
     rows = [
         [link_to(row, row.subject), row.get_kind_display(), row.issued_at, row.read_at, row.appeal_by]
         for row in Notice.objects.filter(guild=guild).order_by("-id")[:LATEST]
@@ -273,7 +290,7 @@ def _notices(guild: Guild) -> Sequence[Section]:
     return [Section(_("Latest notices"), Table(headers, rows, empty=_("None.")))]
 
 
-def _creators(guild: Guild) -> Sequence[Section]:
+def _creators(guild: Guild, actor: Actor) -> Sequence[Section]:
     held = guild.memberships.select_related("creator").order_by(
         F("ends_at").desc(nulls_first=True), "-starts_at"
     )
@@ -297,7 +314,7 @@ def _creators(guild: Guild) -> Sequence[Section]:
     )
 
 
-def _activity(guild: Guild) -> Sequence[Section]:
+def _activity(guild: Guild, actor: Actor) -> Sequence[Section]:
     days = list(guild.activity.order_by("-date")[:90])
     series = [
         (dt.datetime.combine(day.date, dt.time(), dt.UTC), float(day.live_hours)) for day in reversed(days)
@@ -317,8 +334,8 @@ def _activity(guild: Guild) -> Sequence[Section]:
     )
 
 
-def _history(guild: Guild) -> Sequence[Section]:
-    events = Event.objects.filter(guild=guild).order_by("-id")
+def _history(guild: Guild, actor: Actor) -> Sequence[Section]:
+    events = in_markets(Event.objects.all(), actor).filter(guild=guild).order_by("-id")
     acts = [
         [
             row.at,

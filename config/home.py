@@ -33,15 +33,18 @@ from governance.penalties.enums import PenaltyStatus
 from governance.penalties.kinds import KINDS
 from governance.penalties.selectors import penalties_visible_to
 from governance.rules.enums import FindingStatus, VersionStatus
+from governance.rules.selectors import findings_visible_to
 from governance.signals.enums import QuarantineStatus
+from governance.signals.selectors import quarantine_visible_to
+from governance.violations.admin import faults_within
 from governance.violations.enums import FaultStatus
 from governance.violations.selectors import review_queue, violations_visible_to
 from governance.webhooks.enums import DeliveryStatus
 from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role
-from guilds.console.base import staff_actor
 from guilds.console.lists import in_markets
 from guilds.console.page import Badge, Link, Table, distance, link_to, list_url, severity_badge
+from guilds.console.reader import staff_actor
 
 #: Rows of a list on this page.
 SHOWN = 6
@@ -104,7 +107,7 @@ def _waiting_rows(actor: Actor) -> Iterator[tuple[tuple[str, str], QuerySet[Any]
         yield place, _quarantined(actor)
     if actor.has_role(Role.ANALYST):
         place = ("admin:governance_finding_changelist", "status__exact=open")
-        yield place, Finding.objects.filter(status=FindingStatus.OPEN)
+        yield place, findings_visible_to(actor).filter(status=FindingStatus.OPEN)
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -212,7 +215,7 @@ def _for_launcher(actor: Actor) -> Iterator[Waiting]:
 
 def _for_analyst(actor: Actor) -> Iterator[Waiting]:
     yield from _for_launcher(actor)
-    findings = Finding.objects.filter(status=FindingStatus.OPEN)
+    findings = findings_visible_to(actor).filter(status=FindingStatus.OPEN)
     rows = [
         [link_to(row, row.version), row.summary[:90], distance(row.created_at)]
         for row in findings.select_related("version__rule").order_by("-id")[:SHOWN]
@@ -221,7 +224,7 @@ def _for_analyst(actor: Actor) -> Iterator[Waiting]:
     yield Waiting(
         _("Open findings"), bounded_count(findings) or "0", table, list_url(Finding, "status__exact=open")
     )
-    faults = EvaluationFault.objects.filter(status=FaultStatus.OPEN)
+    faults = faults_within(actor).filter(status=FaultStatus.OPEN)
     rows = [
         [link_to(row, row.version), row.error[:90], distance(row.created_at)]
         for row in faults.select_related("version__rule").order_by("-id")[:SHOWN]
@@ -236,8 +239,7 @@ def _for_analyst(actor: Actor) -> Iterator[Waiting]:
 
 
 def _quarantined(actor: Actor) -> QuerySet[QuarantinedSignal]:
-    rows = QuarantinedSignal.objects.filter(status=QuarantineStatus.WAITING)
-    return rows if actor.market_ids is None else rows.none()
+    return quarantine_visible_to(actor).filter(status=QuarantineStatus.WAITING)
 
 
 def _for_admin(actor: Actor) -> Iterator[Waiting]:

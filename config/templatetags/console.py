@@ -17,7 +17,9 @@ from django.utils.safestring import SafeString
 from config.cycle import stages_of, story_of
 from governance.ledger.models import Event
 from governance.ledger.selectors import timeline as events_of_several
+from guilds.console.lists import in_markets
 from guilds.console.page import Template, admin_url, list_url, shown
+from guilds.console.reader import staff_actor
 from guilds.models import Guild
 
 register = template.Library()
@@ -78,10 +80,12 @@ def changes_in(event: Event) -> list[Change]:
 def timeline(context: template.Context, obj: Model) -> SafeString:
     """What happened to an object, and to the case it belongs to, newest first."""
     if isinstance(obj, Guild):
-        about_guild = Event.objects.filter(guild=obj).order_by("-id")[:LATEST_OF_GUILD]
+        about_guild = in_markets(Event.objects.filter(guild=obj), staff_actor(context["request"])).order_by(
+            "-id"
+        )[:LATEST_OF_GUILD]
         entries = [Entry(event, act_title(event.act), "", changes_in(event)) for event in about_guild]
         return SafeString(render_to_string("admin/console/timeline.html", {"entries": entries}))
-    story = story_of(obj)
+    story = story_of(obj, staff_actor(context["request"]))
     names = {(item.ledger_type, str(item.public_id)): str(item) for item in story}
     events: list[Event] = []
     if story:
@@ -104,9 +108,10 @@ def timeline(context: template.Context, obj: Model) -> SafeString:
     return SafeString(render_to_string("admin/console/timeline.html", {"entries": entries, "more_url": more}))
 
 
-@register.simple_tag
-def cycle_strip(obj: Model) -> SafeString:
-    return SafeString(render_to_string("admin/console/cycle.html", {"stages": stages_of(obj)}))
+@register.simple_tag(takes_context=True)
+def cycle_strip(context: template.Context, obj: Model) -> SafeString:
+    stages = stages_of(obj, staff_actor(context["request"]))
+    return SafeString(render_to_string("admin/console/cycle.html", {"stages": stages}))
 
 
 @register.simple_tag(takes_context=True)

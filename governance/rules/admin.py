@@ -16,7 +16,7 @@ from unfold.enums import ActionVariant
 
 from governance.rules.enums import FindingStatus, VersionStatus
 from governance.rules.models import Finding, Ladder, Rule, RuleVersion
-from governance.rules.selectors import CURRENT
+from governance.rules.selectors import CURRENT, findings_visible_to
 from governance.rules.services import (
     MAY_PAUSE,
     version_pause,
@@ -219,7 +219,9 @@ class RuleVersionAdmin(ConsoleAdmin[RuleVersion]):
         ]
         findings = [
             [link_to(finding, finding.summary[:120]), finding_badge(finding), finding.created_at]
-            for finding in version.findings.order_by("-id")[:20]
+            for finding in findings_visible_to(self.actor(request))
+            .filter(version=version)
+            .order_by("-id")[:20]
         ]
         texts = [Fact(language, Prose(text)) for language, text in sorted(version.text.items())]
         more = Link(_("Violations it opened"), list_url(version.violations.model, f"q={version.rule.code}"))
@@ -365,7 +367,7 @@ class FindingAdmin(ConsoleAdmin[Finding]):
     ordering = ("-id",)
 
     def visible(self, actor: Actor) -> QuerySet[Finding]:
-        return Finding.objects.all()
+        return findings_visible_to(actor)
 
     def matching(self, term: str) -> Q:
         return Q(version__rule__code__istartswith=term) | by_public_id(term)

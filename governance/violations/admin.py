@@ -169,7 +169,10 @@ class ViolationAdmin(ConsoleAdmin[Violation]):
             ),
             Section(_("What the rule says"), _wording(violation), note=str(violation.version)),
             Section(_("Verdicts"), self._verdicts(violation)),
-            Section(_("Earlier violations of this code by the guild"), self._earlier(violation)),
+            Section(
+                _("Earlier violations of this code by the guild"),
+                self._earlier(violation, self.actor(request)),
+            ),
         )
 
     def _verdicts(self, violation: Violation) -> Table:
@@ -181,10 +184,10 @@ class ViolationAdmin(ConsoleAdmin[Violation]):
             [_("Who"), _("Verdict"), _("Reason"), _("When")], rows, empty=_("Nobody has judged it yet.")
         )
 
-    def _earlier(self, violation: Violation) -> Table:
-        earlier = Violation.objects.filter(
+    def _earlier(self, violation: Violation, actor: Actor) -> Table:
+        earlier = violations_visible_to(actor).filter(
             guild_id=violation.guild_id, code=violation.code, occurred_at__lt=violation.occurred_at
-        ).select_related("guild")
+        )
         rows = [
             [
                 link_to(row, f"{row.occurred_at:%d %b %Y}"),
@@ -321,6 +324,17 @@ def _wording(violation: Violation) -> Sequence[Fact] | Prose:
     return [Fact(language, Prose(text)) for language, text in sorted(texts.items())]
 
 
+def faults_within(actor: Actor) -> QuerySet[EvaluationFault]:
+    """Faults on signals of the actor's markets."""
+    faults = faults_visible_to(actor)
+    if actor.market_ids is None:
+        return faults
+    signals = Signal.objects.filter(
+        pk=OuterRef("signal_key_id"), time=OuterRef("signal_key__time"), market__in=actor.market_ids
+    )
+    return faults.filter(Exists(signals))
+
+
 @admin.register(EvaluationFault)
 class EvaluationFaultAdmin(ConsoleAdmin[EvaluationFault]):
     intro = _(
@@ -343,13 +357,7 @@ class EvaluationFaultAdmin(ConsoleAdmin[EvaluationFault]):
     bulk_acts = ("retry",)
 
     def visible(self, actor: Actor) -> QuerySet[EvaluationFault]:
-        rows = faults_visible_to(actor)
-        if actor.market_ids is None:
-            return rows
-        within = Signal.objects.filter(
-            pk=OuterRef("signal_key_id"), time=OuterRef("signal_key__time"), market__in=actor.market_ids
-        )
-        return rows.filter(Exists(within))
+        return faults_within(actor)
 
     def matching(self, term: str) -> Q:
         return Q(version__rule__code__istartswith=term) | Q(signal_key__event_id=term)

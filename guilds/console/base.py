@@ -16,22 +16,13 @@ from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
 from guilds.accounts.actor import Actor
-from guilds.accounts.models import User
 from guilds.console.acts import Act
 from guilds.console.bulk import bulk
 from guilds.console.lists import EXPORTED, BoundedPaginator, csv_response, csv_rows
 from guilds.console.page import Badge, Fact, Link, Section, Tab
+from guilds.console.reader import staff_actor
 
 M = TypeVar("M", bound=Model)
-
-
-def staff_actor(request: HttpRequest) -> Actor:
-    """Who is asking, with roles and markets as they are now; read once a request."""
-    known = getattr(request, "_console_actor", None)
-    if known is None:
-        known = Actor.staff(cast("User", request.user))
-        request._console_actor = known  # type: ignore[attr-defined]
-    return cast("Actor", known)
 
 
 class ConsoleList(ChangeList):
