@@ -214,7 +214,12 @@ class _Chunk:
             listed = each_of.eval(activation) if first is True else None
             if listed is not None and listed.type() != cel.Type.ERROR:
                 values = listed.plain_value()
-                return [(rule, True) for rule, yes in zip(self.rules, values, strict=True) if yes is True]
+                # a rule that yields neither true nor false has failed, though the list did not
+                return [
+                    (rule, yes is True)
+                    for rule, yes in zip(self.rules, values, strict=True)
+                    if yes is not False
+                ]
         found: list[tuple[CompiledRule, bool]] = []
         for rule in self.rules:
             value = _value(rule.program, activation)

@@ -43,7 +43,7 @@ __all__ = [
 
 SEVERITIES = ("S1", "S2", "S3", "S4")
 EVERYWHERE = "*"
-MAX_ENTRIES = 2_000  # of one section
+MAX_ENTRIES = 1_000  # of one section
 
 # section → (longest code, may it have dots)
 _SECTIONS = {

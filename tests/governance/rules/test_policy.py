@@ -373,7 +373,7 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
 def test_hostile_files_are_refused_quickly(text: str | bytes) -> None:
     began = time.perf_counter()
     assert problems(text)
-    assert time.perf_counter() - began < 5
+    assert time.perf_counter() - began < 10  # a fraction of it on an idle machine
 
 
 @settings(max_examples=150, deadline=None)
