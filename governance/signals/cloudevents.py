@@ -61,7 +61,8 @@ class Fault(TypedDict):
 
 
 class Event(NamedTuple):
-    """A well-formed event. `time` is aware UTC; `data` is compact JSON; references left out are empty strings."""
+    """A well-formed event. `time` is aware UTC, and `stamp` the same as text; `data` is compact JSON; references left out are
+    empty strings."""
 
     source: str
     id: str
@@ -72,6 +73,7 @@ class Event(NamedTuple):
     market: str
     data: bytes
     raw: dict[str, Any]
+    stamp: str
 
 
 def latest_time(now: datetime) -> datetime:
@@ -125,7 +127,7 @@ def _read(raw: dict[str, Any], latest: datetime) -> Event | None:
         and " " not in f"{guild}{creator}{market}"
         and (content is None or type(content) is dict)
         and _utc(time)
-        and raw.keys() <= _COMMON
+        and _COMMON.issuperset(raw)
         and get("datacontenttype") in (None, "application/json")
     ):
         return None
@@ -147,7 +149,7 @@ def _read(raw: dict[str, Any], latest: datetime) -> Event | None:
             if (kind is dict or kind is list) and _unkept_value(content):
                 return None
     # The class itself would first pass the fields through a Python function.
-    return _new(Event, (source, id_, type_, at, guild or "", creator or "", market or "", packed, raw))
+    return _new(Event, (source, id_, type_, at, guild or "", creator or "", market or "", packed, raw, time))
 
 
 def _examine(raw: dict[str, Any], latest: datetime) -> Event | list[Fault]:
@@ -181,6 +183,7 @@ def _examine(raw: dict[str, Any], latest: datetime) -> Event | list[Fault]:
         texts["market"],
         packed,
         raw,
+        at.isoformat(),
     )
 
 

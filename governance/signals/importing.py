@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -36,7 +35,9 @@ from guilds.accounts.actor import Actor
 LINE_BYTES = 1024 * 1024
 #: Of an over-long line the reject file keeps the beginning.
 KEPT_OF_LONG_LINE = 4096
-BATCH_LINES = 5000
+#: A batch has at most so many lines, and ends with the line that takes it past so many bytes.
+BATCH_LINES = 10_000
+BATCH_BYTES = 16 * 1024 * 1024
 _BLOCK = 1024 * 1024
 _GZIP_MAGIC = b"\x1f\x8b"
 _TOO_LONG = f"The line is longer than {LINE_BYTES} bytes: check that there is one event a line."
@@ -153,9 +154,16 @@ def _write_batch(batch: _Batch, report: ImportReport, rejects: _Rejects) -> list
 
 def _batches(actor: Actor, stored: IO[bytes], source: str) -> Iterator[_Batch]:
     """Batch after batch, checked and prepared on the connection of the thread that asks for it."""
-    lines = read_lines(stored)
-    while batch := list(islice(lines, BATCH_LINES)):
-        yield _prepare_lines(actor, source, batch, stored.tell())
+    lines: list[Line] = []
+    size = 0
+    for line in read_lines(stored):
+        lines.append(line)
+        size += len(line.text)
+        if len(lines) >= BATCH_LINES or size >= BATCH_BYTES:
+            yield _prepare_lines(actor, source, lines, stored.tell())
+            lines, size = [], 0
+    if lines:
+        yield _prepare_lines(actor, source, lines, stored.tell())
 
 
 def _prepare_lines(actor: Actor, source: str, lines: list[Line], position: int) -> _Batch:

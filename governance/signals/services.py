@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, TypedDict
 
 from django.db import transaction
@@ -136,7 +136,7 @@ def _prepare(
                 market,
             )
         )
-    prepared.months = {_month(event.time) for event, _ in placements}
+    prepared.months = _months(event for event, _ in placements)
     for event, reason in waiting:
         prepared.quarantined.append(staging.quarantine_line(event, sources[event.source], reason.value))
 
@@ -262,7 +262,7 @@ def _release(
             data=row.event.get("data") or {},
             received_at=row.received_at,
         )
-    staging.ensure_months({_month(event.time) for event, _ in placements.values()})
+    staging.ensure_months(_months(event for event, _ in placements.values()))
     Signal.objects.bulk_create(signals.values(), batch_size=1000)
     PendingSignal.objects.bulk_create(
         [
@@ -274,8 +274,11 @@ def _release(
     return signals
 
 
-def _month(moment: datetime) -> datetime:
-    return datetime(moment.year, moment.month, 1, tzinfo=UTC)
+def _months(events: Iterable[Event]) -> set[datetime]:
+    """The first moments of the months the events fall in."""
+    return {
+        datetime.fromisoformat(f"{month}-01T00:00:00Z") for month in {event.stamp[:7] for event in events}
+    }
 
 
 def _bounds(actor: Actor) -> Bounds | None:

@@ -40,6 +40,7 @@ TRUNCATE signal_staged
 """
 _COPY_SIGNALS = """
 COPY signal_staged (source_id, event_id, time, type, guild_id, named_guild_id, creator_id, market_id, data) FROM STDIN
+WITH (NULL '')
 """
 _COPY_QUARANTINED = """
 COPY signal_staged (source_id, event_id, time, reason, guild_ref, creator_ref, market_ref, data) FROM STDIN
@@ -72,8 +73,6 @@ WITH fresh AS (
 )
 SELECT shard, count(*) FROM queued GROUP BY shard UNION ALL SELECT -1, count(*) FROM held
 """  # noqa: S608 - the only thing filled in is our own constant
-
-_NULL = "\\N"
 
 
 @dataclass
@@ -128,22 +127,22 @@ def signal_line(
     creator_id: int | None,
     market_id: int,
 ) -> str:
-    """A signal as a line of COPY."""
-    return (
-        f"{source_id}\t{_escaped(event.id)}\t{event.time.isoformat()}\t{_escaped(event.type)}\t{guild_id}\t"
-        f"{named_guild_id or _NULL}\t{creator_id or _NULL}\t{market_id}\t{_escaped(event.data.decode())}\n"
+    """A signal as a line of COPY, in which nothing between two tabs is null."""
+    line = (
+        f"{source_id}\t{event.id}\t{event.stamp}\t{event.type}\t{guild_id}\t"
+        f"{named_guild_id or ''}\t{creator_id or ''}\t{market_id}\t{event.data.decode()}\n"
     )
+    return _escaped(line) if "\\" in line else line
 
 
 def quarantine_line(event: Event, source_id: int, reason: str) -> str:
     """A quarantined event, whole, as a line of COPY."""
     whole = orjson.dumps(event.raw).decode()
-    return (
-        f"{source_id}\t{_escaped(event.id)}\t{event.time.isoformat()}\t{reason}\t{_escaped(event.guild)}\t"
-        f"{_escaped(event.creator)}\t{_escaped(event.market)}\t{_escaped(whole)}\n"
+    return _escaped(
+        f"{source_id}\t{event.id}\t{event.stamp}\t{reason}\t{event.guild}\t{event.creator}\t{event.market}\t{whole}\n"
     )
 
 
-def _escaped(text: str) -> str:
+def _escaped(line: str) -> str:
     """Control characters never come here (`cloudevents` refuses them), so only the backslash means something to COPY."""
-    return text.replace("\\", "\\\\") if "\\" in text else text
+    return line.replace("\\", "\\\\")

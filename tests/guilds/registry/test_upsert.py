@@ -24,7 +24,7 @@ SYNC = Actor.system("sync")
 JAN, FEB, MAR, APR = (f"2026-{month:02}-01T00:00:00Z" for month in (1, 2, 3, 4))
 
 
-def upsert(*, actor: Actor = SYNC, **rows: list[Any]) -> UpsertReport:
+def upsert(*, actor: Actor = SYNC, **rows: Any) -> UpsertReport:
     return registry_upsert(actor=actor, **rows)
 
 
@@ -95,7 +95,7 @@ def test_a_batch_may_refer_to_its_own_rows() -> None:
 
 def test_again_changes_nothing_and_leaves_no_history() -> None:
     factories.market("M")
-    rows: dict[str, list[Any]] = {
+    rows: dict[str, Any] = {
         "guilds": [{"external_id": "g", "market": "M"}],
         "creators": [{"external_id": "c", "market": "M"}],
         "memberships": [member("c", "g", FEB, ends_at=None)],
@@ -384,7 +384,7 @@ def test_guilds_and_other_staff_do_not_write_the_registry() -> None:
 def test_queries_do_not_grow_with_rows(django_assert_max_num_queries: Any) -> None:
     factories.market("M")
     numbers = range(300)
-    rows: dict[str, list[Any]] = {
+    rows: dict[str, Any] = {
         "guilds": [{"external_id": f"g{n}", "market": "M"} for n in numbers],
         "creators": [{"external_id": f"c{n}"} for n in numbers],
         "memberships": [member(f"c{n}", f"g{n}", JAN) for n in numbers],
