@@ -36,13 +36,19 @@ class Outcome:
     match.
     """
 
-    __slots__ = ("_ask", "_found", "matched", "rule")
+    __slots__ = ("_ask", "_found", "asked", "matched", "rule")
 
     def __init__(
-        self, rule: CompiledRule, *, matched: bool, ask: Callable[[CompiledRule], tuple[State, str]]
+        self,
+        rule: CompiledRule,
+        *,
+        matched: bool,
+        ask: Callable[[CompiledRule], tuple[State, str]],
+        asked: "Asked | None" = None,
     ) -> None:
         self.rule = rule
         self.matched = matched
+        self.asked = asked  # what was asked, so that `explain` need not prepare it again
         self._ask = ask
         self._found: tuple[State, str] | None = ("true", "") if matched else None
 
@@ -111,7 +117,7 @@ class Evaluator:
         if not plan.chunks:
             return []
         try:
-            asking = _Asking(self._environment, facts, plan.measures, measures)
+            asking = Asked(self._environment, facts, plan.measures, measures)
         except SignalTooLargeError as refusal:
             reason = str(refusal)
             return [
@@ -131,7 +137,7 @@ class Evaluator:
         if not plan.chunks:
             return []
         try:
-            asking = _Asking(self._environment, facts, plan.measures, measures)
+            asking = Asked(self._environment, facts, plan.measures, measures)
         except SignalTooLargeError:
             return []
         found: list[CompiledRule] = []
@@ -147,13 +153,13 @@ class Evaluator:
         if not plan.chunks:
             return []
         try:
-            asking = _Asking(self._environment, facts, plan.measures, measures)
+            asking = Asked(self._environment, facts, plan.measures, measures)
         except SignalTooLargeError:
             return self.evaluate(facts, measures)
         found: list[Outcome] = []
         for chunk in plan.chunks:
             for rule, matched in chunk.suspects(asking.activation):
-                outcome = Outcome(rule, matched=matched, ask=asking.state)
+                outcome = Outcome(rule, matched=matched, ask=asking.state, asked=asking)
                 if matched or outcome.state == "error":
                     found.append(outcome)
         return found
@@ -265,7 +271,7 @@ def _value(program: cel.Expression, activation: cel.Activation) -> Any:
         return str(refusal)
 
 
-class _Asking:
+class Asked:
     """One signal's activation, and why a rule did not match on it."""
 
     def __init__(

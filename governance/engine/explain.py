@@ -10,7 +10,7 @@ from cel_expr_python import cel
 
 from governance.engine.compiled import CompiledRule
 from governance.engine.environment import compile_source, environment_for, rewritten
-from governance.engine.evaluate import answer, bindings, lookup
+from governance.engine.evaluate import Asked, answer, lookup
 from governance.engine.facts import SignalFacts, SignalTooLargeError, safe_number
 from governance.engine.tree import Conditional, Logic, Node, Unary, named_paths
 
@@ -18,8 +18,10 @@ _SHOWN_TEXT = 300  # characters of a text
 _SHOWN_JSON = 1_000  # characters of a list or object
 
 
-def explain(rule: CompiledRule, facts: SignalFacts, measures: Mapping[str, Any]) -> dict[str, Any]:
-    """The outcome with its reasons; `measures` by `MeasureSpec.key`.
+def explain(
+    rule: CompiledRule, facts: SignalFacts, measures: Mapping[str, Any], asked: Asked | None = None
+) -> dict[str, Any]:
+    """The outcome with its reasons; `measures` by `MeasureSpec.key`; `asked` is that of an Outcome, if at hand.
 
     {"state", "reason", "when", "conditions", "measures"}: conditions are the parts joined by the outermost
     &&, each {"text", "state", "value", "values": {path: value}, "missing": [path], "children": [...]}.
@@ -36,26 +38,26 @@ def explain(rule: CompiledRule, facts: SignalFacts, measures: Mapping[str, Any])
         },
     }
     try:
-        bound = bindings(facts, rule.measures, measures)
+        if asked is None:
+            asked = Asked(environment_for(rule.measures), facts, rule.measures, measures)
     except SignalTooLargeError as refusal:
         return explained | {"reason": str(refusal)}
-    asked = _Explanation(rule, bound)
-    state, reason = answer(rule.program, asked.activation, rule.paths, bound, rule.measures)
+    explanation = _Explanation(rule, asked)
+    state, reason = asked.state(rule)
     tree = rule.tree
     parts = tree.parts if isinstance(tree, Logic) and tree.operator == "&&" else (tree,)
     return explained | {
         "state": state,
-        "reason": asked.named(reason),
-        "conditions": [asked.part(part) for part in parts],
+        "reason": explanation.named(reason),
+        "conditions": [explanation.part(part) for part in parts],
     }
 
 
 class _Explanation:
-    def __init__(self, rule: CompiledRule, bound: Mapping[str, Any]) -> None:
+    def __init__(self, rule: CompiledRule, asked: Asked) -> None:
         self.rule = rule
-        self.bound = bound
-        self.environment = environment_for(rule.measures)
-        self.activation = self.environment.Activation(bound)
+        self.bound = asked.bound
+        self.activation = asked.activation
         self.variables = {measure.name: measure.variable for measure in rule.measures}
 
     def part(self, node: Node) -> dict[str, Any]:
@@ -92,7 +94,7 @@ class _Explanation:
         if place not in programs:
             source, measures = self.rule.spec.when, self.rule.measures
             text = rewritten(source, node, measures, node.start, node.end)
-            program = compile_source(self.environment, text, source, known=measures)
+            program = compile_source(environment_for(measures), text, source, known=measures)
             programs[place] = program, tuple(dict.fromkeys(named_paths(node)))
         return programs[place]
 

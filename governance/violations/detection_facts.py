@@ -53,8 +53,9 @@ def stored_signals(keys: Sequence[tuple[int, dt.datetime]]) -> list[StoredSignal
     if not keys:
         return []
     ids, times = zip(*keys, strict=True)
+    literals = ["{" + ",".join(map(str, values)) + "}" for values in (ids, times)]
     with connection.cursor() as cursor:
-        cursor.execute(_BY_ID, [list(ids), list(times), min(times), max(times)])
+        cursor.execute(_BY_ID, [*literals, min(times), max(times)])
         return rows_to_signals(cursor.fetchall())
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from governance.engine import CompiledRule, Evaluator, SignalFacts, explain
+from governance.engine.evaluate import Asked
 from governance.violations.detection_facts import Registry, StoredSignal
 from governance.violations.measures import MeasureValues, measure_values
 
@@ -20,9 +21,10 @@ class Verdict:
     facts: SignalFacts
     values: Mapping[str, Any]
     fault: str = ""
+    asked: Asked | None = None
 
     def explanation(self) -> dict[str, Any]:
-        return explain(self.rule, self.facts, self.values)
+        return explain(self.rule, self.facts, self.values, self.asked)
 
 
 def verdicts(evaluator: Evaluator, signals: Sequence[StoredSignal], registry: Registry) -> Iterator[Verdict]:
@@ -48,7 +50,7 @@ def verdicts(evaluator: Evaluator, signals: Sequence[StoredSignal], registry: Re
         for outcome in evaluator.findings(facts, values):
             if outcome.rule not in faulty:
                 fault = "" if outcome.matched else outcome.reason or "error"
-                yield Verdict(outcome.rule, signal, facts, values, fault)
+                yield Verdict(outcome.rule, signal, facts, values, fault, outcome.asked)
 
 
 def _faulty(evaluator: Evaluator, measured: MeasureValues) -> dict[CompiledRule, str]:

@@ -105,7 +105,7 @@ class _Plan:
 
 def write(decisions: Decisions) -> Written:
     """Decide and write, inside the batch's transaction. The number of statements does not grow with the batch."""
-    decisions.matches.sort(key=lambda match: (match.signal.time, match.signal.id))
+    decisions.matches.sort(key=lambda match: match.verdict.signal[1::-1])  # time, id
     plan = _plan(decisions)
     explanations = [match.verdict.explanation() for match, _, _ in plan.detections]
     for (_, outcome, violation), explanation in zip(plan.detections, explanations, strict=True):
