@@ -67,6 +67,20 @@ def by_sql(measure: MeasureSpec, batch: Sequence[BatchRow]) -> dict[int, Any]:
         return dict(cursor.fetchall())
 
 
+def _aggregated(aggregate: str, inside: list[tuple[Row, dict[str, Any]]]) -> Any:
+    numbers = [Decimal(fields["n"]) for _, fields in inside if type(fields.get("n")) in (int, Decimal)]
+    values = [fields["n"] for _, fields in inside if fields.get("n") is not None]
+    if aggregate == "count":
+        return len(inside)
+    if aggregate == "sum(data.n)":
+        return sum(numbers, Decimal(0))
+    if aggregate == "max(data.n)":
+        return max(numbers, default=None)
+    if aggregate == "distinct(creator)":
+        return len({row.creator_id for row, _ in inside} - {None})
+    return len({(isinstance(value, str), isinstance(value, bool), value) for value in values})
+
+
 def by_hand(measure: MeasureSpec, batch: Sequence[BatchRow], rows: Sequence[Row]) -> dict[int, Any]:
     """The definition, read literally: for every signal of the batch, every stored signal in (t - window, t]."""
     results: dict[int, Any] = {}
@@ -85,20 +99,7 @@ def by_hand(measure: MeasureSpec, batch: Sequence[BatchRow], rows: Sequence[Row]
                 fields = json.loads(row.text, parse_float=Decimal)
                 if measure.where is None or fields.get("a") == "yes":
                     inside.append((row, fields))
-        numbers = [Decimal(f["n"]) for _, f in inside if type(f.get("n")) in (int, Decimal)]
-        results[member.ord] = {
-            "count": lambda inside=inside: len(inside),
-            "sum(data.n)": lambda numbers=numbers: sum(numbers, Decimal(0)),
-            "max(data.n)": lambda numbers=numbers: max(numbers, default=None),
-            "distinct(creator)": lambda inside=inside: len({r.creator_id for r, _ in inside} - {None}),
-            "distinct(data.n)": lambda inside=inside: len(
-                {
-                    (isinstance(f["n"], str), isinstance(f["n"], bool), f["n"])
-                    for _, f in inside
-                    if f.get("n") is not None
-                }
-            ),
-        }[measure.aggregate]()
+        results[member.ord] = _aggregated(measure.aggregate, inside)
     return results
 
 

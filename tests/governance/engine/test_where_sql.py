@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -61,7 +62,7 @@ record = st.one_of(
 )
 
 
-def verdicts(text: str, params: dict[str, object], records: list[str]) -> list[tuple[bool, object]]:
+def verdicts(text: str, params: dict[str, Any], records: list[str]) -> list[tuple[bool, Any]]:
     """(SQL's verdict, the record as a worker reads it back) for each record."""
     statement = f"""SELECT coalesce({text}, FALSE), s.data::text
         FROM unnest(%(records)s::jsonb[]) WITH ORDINALITY AS given (data, place),
