@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
-from urllib.parse import parse_qs, urlparse
+from urllib.parse import parse_qs
 
 from django.http import HttpRequest
 from django.templatetags.static import static
@@ -143,6 +145,37 @@ SECTIONS: tuple[tuple[Any, tuple[Item, ...]], ...] = (
 )
 
 
+@dataclass(frozen=True)
+class Entry:
+    """One line of the sidebar with its address and the filter it stands for."""
+
+    title: Any
+    icon: str
+    place: tuple[str, str]
+    path: str
+    wanted: dict[str, list[str]]
+
+    @property
+    def link(self) -> str:
+        query = self.place[1]
+        return f"{self.path}?{query}" if query else self.path
+
+
+@cache
+def entries() -> tuple[tuple[Any, tuple[Entry, ...]], ...]:
+    """SECTIONS with their addresses, looked up once a process."""
+    return tuple(
+        (
+            title,
+            tuple(
+                Entry(label, icon, (name, query), reverse(name), parse_qs(query))
+                for label, icon, name, query in items
+            ),
+        )
+        for title, items in SECTIONS
+    )
+
+
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The sidebar of this reader: badges count what waits for them."""
     from config.home import waiting_counts
@@ -150,48 +183,34 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
 
     counts = waiting_counts(staff_actor(request))
     groups = []
-    for title, items in SECTIONS:
+    for title, items in entries():
         shown = []
-        for label, icon, name, query in items:
-            link = reverse(name) + (f"?{query}" if query else "")
-            item: dict[str, Any] = {"title": label, "icon": icon, "link": link, "active": _is_here(link)}
-            if count := counts.get((name, query), ""):
+        for entry in items:
+            item: dict[str, Any] = {"title": entry.title, "icon": entry.icon, "link": entry.link}
+            item["active"] = is_here(entry, request)
+            if count := counts.get(entry.place, ""):
                 item |= {"badge": count, "badge_variant": "primary"}
             shown.append(item)
         group = {"title": title, "items": shown, "collapsible": bool(title)}
         counted = [item["badge"] for item in shown if "badge" in item]
-        if counted and not any(item["active"](request) for item in shown):
+        if counted and not any(item["active"] for item in shown):
             # Folded away, its entries would not show that something waits.
             group |= {"badge": counted[0], "badge_variant": "primary"}
         groups.append(group)
     return groups
 
 
-def _is_here(link: str) -> Callable[[HttpRequest], bool]:
-    """Whether a sidebar entry is the page at hand. Of entries on one list, the one whose filter is set is."""
-    place = urlparse(link)
-    wanted = parse_qs(place.query)
-    siblings = [
-        parse_qs(query)
-        for _title, items in SECTIONS
-        for *_rest, name, query in items
-        if reverse(name) == place.path
-    ]
-
-    def decide(request: HttpRequest) -> bool:
-        if request.path != place.path:
-            return (
-                not wanted
-                and len(place.path) > len(reverse("admin:index"))
-                and _is_below(request.path, place.path)
-            )
-        asked = parse_qs(request.GET.urlencode())
-        set_here = [query for query in siblings if query and query.items() <= asked.items()]
-        return wanted in set_here if set_here else not wanted
-
-    return decide
+def is_here(entry: Entry, request: HttpRequest) -> bool:
+    """Whether an entry is the page at hand. Of entries on one list, the one whose filter is set is."""
+    if request.path != entry.path:
+        # Object pages lie under their list, the queue beside them, and everything under Home.
+        within = entry.path.count("/") > HOME_DEPTH and request.path.startswith(entry.path)
+        return within and not entry.wanted and not request.path.endswith("/queue/")
+    asked = parse_qs(request.GET.urlencode())
+    siblings = [other.wanted for _title, items in entries() for other in items if other.path == entry.path]
+    set_here = [wanted for wanted in siblings if wanted and wanted.items() <= asked.items()]
+    return entry.wanted in set_here if set_here else not entry.wanted
 
 
-def _is_below(path: str, place: str) -> bool:
-    """Object pages lie under their list; the queue has a name of its own there."""
-    return path.startswith(place) and not path.startswith(reverse("admin:governance_violation_queue"))
+#: Slashes in the address of the console's first page.
+HOME_DEPTH = 2

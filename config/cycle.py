@@ -141,12 +141,12 @@ def _label(obj: Any) -> str:
     return str(obj)
 
 
-def stages_of(obj: Model, actor: Actor) -> list[Stage]:
+def stages_of(obj: Model, case: Case) -> list[Stage]:
     """The stages of the cycle with what this object has to do with at each, its own marked; empty for objects outside it."""
     known = CASES.get(type(obj))
     if known is None:
         return []
-    here, case = known[0], case_of(obj, actor)
+    here = known[0]
     stages = []
     for key, title, icon in STAGES:
         objects, more = case.get(key, ([], None))
@@ -155,10 +155,9 @@ def stages_of(obj: Model, actor: Actor) -> list[Stage]:
     return stages
 
 
-def story_of(obj: Model, actor: Actor) -> list[Any]:
+def story_of(obj: Model, case: Case) -> list[Any]:
     """The objects whose events together tell what happened to this one."""
     if isinstance(obj, Violation | Penalty | Appeal):
-        case = case_of(obj, actor)
         told = [item for key in ("violation", "penalty", "appeal") for item in case.get(key, ([], None))[0]]
         return told if obj in told else [*told, obj]
     return [obj] if hasattr(obj, "ledger_type") and not isinstance(obj, Notice) else []

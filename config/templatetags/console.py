@@ -14,7 +14,7 @@ from django.db.models import Model
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
-from config.cycle import stages_of, story_of
+from config.cycle import Case, case_of, stages_of, story_of
 from governance.ledger.models import Event
 from governance.ledger.selectors import timeline as events_of_several
 from guilds.console.lists import in_markets
@@ -76,6 +76,14 @@ def changes_in(event: Event) -> list[Change]:
     ]
 
 
+def _case(context: template.Context, obj: Model) -> Case:
+    """The case of the page's object, asked for once a page."""
+    known: dict[Model, Case] = context["request"].__dict__.setdefault("_console_cases", {})
+    if obj not in known:
+        known[obj] = case_of(obj, staff_actor(context["request"]))
+    return known[obj]
+
+
 @register.simple_tag(takes_context=True)
 def timeline(context: template.Context, obj: Model) -> SafeString:
     """What happened to an object, and to the case it belongs to, newest first."""
@@ -85,7 +93,7 @@ def timeline(context: template.Context, obj: Model) -> SafeString:
         )[:LATEST_OF_GUILD]
         entries = [Entry(event, act_title(event.act), "", changes_in(event)) for event in about_guild]
         return SafeString(render_to_string("admin/console/timeline.html", {"entries": entries}))
-    story = story_of(obj, staff_actor(context["request"]))
+    story = story_of(obj, _case(context, obj))
     names = {(item.ledger_type, str(item.public_id)): str(item) for item in story}
     events: list[Event] = []
     if story:
@@ -110,7 +118,7 @@ def timeline(context: template.Context, obj: Model) -> SafeString:
 
 @register.simple_tag(takes_context=True)
 def cycle_strip(context: template.Context, obj: Model) -> SafeString:
-    stages = stages_of(obj, staff_actor(context["request"]))
+    stages = stages_of(obj, _case(context, obj))
     return SafeString(render_to_string("admin/console/cycle.html", {"stages": stages}))
 
 

@@ -1,0 +1,167 @@
+"""One object of every page of the console in one market, and a second market to look in from."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Model
+from django.utils import timezone
+
+from appeals.models import Appeal
+from governance.ledger.services import Entry, record_many
+from governance.models import (
+    Band,
+    Delivery,
+    Endpoint,
+    EvaluationFault,
+    Event,
+    Finding,
+    Ladder,
+    Lesson,
+    Notice,
+    Penalty,
+    QuarantinedSignal,
+    Risk,
+    SignalKey,
+    SignalSource,
+    Template,
+    Violation,
+)
+from guilds.accounts.actor import Actor
+from guilds.models import Guild, Market, User
+from tests import factories
+
+GUILD_BOUND = (
+    "guilds.guild guilds.guilduser governance.event governance.notice governance.penalty governance.signal"
+    " governance.quarantinedsignal governance.evaluationfault governance.violation governance.delivery governance.finding"
+    " appeals.appeal guilds.market guilds.creator guilds.client guilds.user"
+).split()
+
+
+@dataclass(frozen=True)
+class World:
+    here: Market
+    elsewhere: Market
+    guild: Guild
+    pages: dict[str, Model]
+
+
+def notice(of: Guild, **fields: Any) -> Notice:
+    fields = {"subject": "About you", "body": "What we decided", "language": "en", "kind": "penalty_imposed"} | fields
+    return Notice.objects.create(
+        guild=of, object_type="penalty", object_id="-", issued_at=timezone.now(), appeal_by=timezone.now() + dt.timedelta(days=15), **fields
+    )
+
+
+def penalty(of: Violation, status: str = "in_force", **fields: Any) -> Penalty:
+    """A penalty in any status, as its services would have left it."""
+    now = timezone.now()
+    held = status == "held"
+    return Penalty.objects.create(
+        guild=of.guild,
+        market=of.market,
+        violation=of,
+        version=of.version,
+        kind=fields.pop("kind", "warning"),
+        params=fields.pop("params", {"kind": "warning"}),
+        status=status,
+        notice=None if held else notice(of.guild),
+        proposed_at=now,
+        starts_at=now,
+        ends_at=now + dt.timedelta(days=7),
+        applied_at=now if status in {"in_force", "lifted"} else None,
+        **fields,
+    )
+
+
+def appeal(against: Penalty) -> Appeal:
+    now = timezone.now()
+    return Appeal.objects.create(
+        penalty=against,
+        guild=against.guild,
+        market=against.market,
+        grounds="facts_wrong",
+        statement="It was somebody else entirely, as the recording shows.",
+        filed_at=now,
+        decide_by=now + dt.timedelta(days=15),
+    )
+
+
+def fault(of: Guild) -> EvaluationFault:
+    signal = factories.signal(of)
+    return EvaluationFault.objects.create(
+        version=factories.version(), signal_key_id=signal.pk, error="divide by zero", created_at=timezone.now()
+    )
+
+
+def quarantined(market: Market, event_id: str = "lost-1") -> QuarantinedSignal:
+    source, _ = SignalSource.objects.get_or_create(uri="/lost")
+    key = SignalKey.objects.create(source=source, event_id=event_id, time=timezone.now())
+    event = {"specversion": "1.0", "id": event_id, "source": "/lost", "type": "test.signal", "data": {}}
+    return QuarantinedSignal.objects.create(
+        key=key, reason="unknown_creator", event=event, creator_ref="nobody", market_ref=market.code, received_at=timezone.now()
+    )
+
+
+def delivery(of: Guild, status: str = "failed") -> Delivery:
+    endpoint = Endpoint.objects.create(name="Payout", url="https://payout.example.test/", secret="whsec_x", types=["penalty.applied"])
+    return Delivery.objects.create(endpoint=endpoint, event=event(of), status=status, attempts=3)
+
+
+def event(of: Guild, act: str = "penalty.applied") -> Event:
+    entry = Entry(act=act, object_type="penalty", object_id="p-1", guild_id=of.pk, market_id=of.market_id)
+    with transaction.atomic():
+        record_many(actor=Actor.system("test"), entries=[entry])
+    return Event.objects.latest("id")
+
+
+def finding(of: Guild) -> Finding:
+    found = Finding.objects.create(version=factories.version(), source_type="appeal", source_id="a-1", summary="Too broad.")
+    entry = Entry(
+        act="finding.opened", object_type="finding", object_id=str(found.public_id), guild_id=of.pk, market_id=of.market_id
+    )
+    with transaction.atomic():
+        record_many(actor=Actor.system("test"), entries=[entry])
+    return found
+
+
+def build() -> World:
+    here, elsewhere = factories.market("HERE"), factories.market("ELSE")
+    guild = factories.guild("guild-here", market=here)
+    violation = factories.violation(guild)
+    imposed = penalty(violation)
+    version = violation.version
+    sent = delivery(guild)
+    signal = factories.signal(guild)
+    colleague: User = factories.staff("auditor", markets=[here])
+    objects: list[Model] = [
+        guild,
+        factories.creator("creator-here", market=here),
+        here,
+        here.regime,
+        colleague,
+        factories.seat(guild),
+        factories.client("penalties:read", markets=[here]),
+        Risk.objects.create(code="A-RISK", name="Harm", harm=3, likelihood=4, owner="Integrity"),
+        version.rule,
+        version,
+        Ladder.objects.create(code="standard", spec=version.ladder),
+        finding(guild),
+        Lesson.objects.create(code="lesson", title={"en": "Gifts"}, body={"en": "Text"}, published_at=timezone.now()),
+        signal,
+        quarantined(here),
+        fault(guild),
+        violation,
+        imposed,
+        Band.objects.create(code="watch", name="Watch", at_or_below=80, penalties=[{"kind": "interview"}]),
+        imposed.notice or notice(guild),
+        Template.objects.create(kind="appeal_received", language="xx", subject="S", body="B"),
+        appeal(imposed),
+        sent.endpoint,
+        sent,
+        sent.event,
+    ]
+    return World(here, elsewhere, guild, {obj._meta.label_lower: obj for obj in objects})
