@@ -35,11 +35,12 @@ class Alarm:
 
 @dataclass(frozen=True)
 class Emitted:
-    """One event on its way to the platform, and the guild it is about."""
+    """One event on its way to the platform, and the guild it is about; `noise` never meets a rule."""
 
     at: dt.datetime
     day: int
     guild: str
+    noise: bool
     event: dict[str, Any]
 
 
@@ -97,7 +98,10 @@ def _happenings(world: World, population: Population, behaviour: Behaviour, seed
         free = [
             life
             for life in population.guilds.values()
-            if life.external_id not in own and day > 0 and able(conduct, life, day)
+            if life.external_id not in own
+            and life.market in (happening.markets or [life.market])
+            and day > 0
+            and able(conduct, life, day)
         ]
         if free:
             life = rng.choice(free)
@@ -213,7 +217,7 @@ def _emit(
             event["creator"] = creator
         if emission.names_guild or not creator:
             event["guild"] = life.external_id
-        yield Emitted(at, day, life.external_id, event)
+        yield Emitted(at, day, life.external_id, emission is conduct.noise, event)
         at += dt.timedelta(seconds=rng.randrange(90, 900))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from config.world.people import SYSTEM, People
 from config.world.population import DAY
-from config.world.replay import Replay
+from config.world.replay import Replay, detect
 from config.world.spec import World
 from governance.education.services import lesson_complete, lesson_publish
 from governance.engine import RuleSpec
@@ -17,7 +17,6 @@ from governance.rules.selectors import rule_by_code, version_of
 from governance.rules.services import version_create, version_pause, version_to_shadow
 from governance.signals.services import signals_ingest
 from governance.violations.detection_queue import shards_at_work
-from governance.violations.services import detect_batch
 from governance.webhooks.enums import WebhookType
 from governance.webhooks.models import Endpoint
 from governance.webhooks.services import endpoint_create, endpoint_set_active
@@ -83,9 +82,7 @@ def leftovers_leave(replay: Replay) -> None:
         reason="The brand detector takes our own spring campaign for impersonation. Paused until it has been repaired.",
     )
     signals_ingest(actor=SYSTEM, events=list(_odd_events(replay)))
-    for shard in shards_at_work():
-        while detect_batch(shard=shard):
-            pass
+    detect(shards_at_work())
 
 
 def _odd_events(replay: Replay) -> list[dict[str, Any]]:

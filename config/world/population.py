@@ -196,6 +196,7 @@ def _draw_activity(world: World, population: Population, life: GuildLife, rng: r
     joins: dict[int, int] = defaultdict(int)
     leaves: dict[int, int] = defaultdict(int)
     held = 0
+    begin = population.date(0).weekday()
     for stay in life.stays:
         if stay.first <= 0:
             held += 1
@@ -205,7 +206,7 @@ def _draw_activity(world: World, population: Population, life: GuildLife, rng: r
             leaves[stay.last] += 1
     for day in range(population.days):
         held += joins[day] - leaves[day]
-        weekend = population.date(day).weekday() >= 5
+        weekend = (begin + day) % 7 >= 5
         share = rng.uniform(*rules["active_share"]) * (1.1 if weekend else 0.95)
         active = min(held, math.ceil(held * share)) if day >= life.onboarded_day else 0
         hours = round(max(active * low, rng.gauss(active * (low + high) / 2, spread * math.sqrt(active))), 2)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import heapq
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,13 +30,15 @@ from governance.penalties.services import (
 )
 from governance.rules.enums import ReviewMode
 from governance.signals.services import signals_ingest
-from governance.violations.detection_queue import shards_at_work
+from governance.violations.detection import BATCH_SIGNALS
+from governance.violations.detection_facts import shard_of
 from governance.violations.enums import ViolationStatus
 from governance.violations.models import Violation
 from governance.violations.services import detect_batch, violation_confirm, violation_dismiss
 from guilds.models import Guild
 from guilds.registry.enums import GuildStatus
 
+SANCTIONS = 500
 SHUT_OUT = (GuildStatus.SUSPENDED, GuildStatus.TERMINATED)
 
 
@@ -56,6 +58,13 @@ class Case:
         return f"{self.rule} {self.guild} {self.at:%Y-%m-%dT%H:%M:%S}"
 
 
+def detect(shards: Iterable[int]) -> None:
+    """Judge everything that is pending in these shards."""
+    for shard in sorted(shards):
+        while detect_batch(shard=shard) == BATCH_SIGNALS:
+            pass
+
+
 @dataclass
 class Replay:
     """The year under way. `silent` collects the guild-days that did not take place because the guild was shut out."""
@@ -68,6 +77,8 @@ class Replay:
     clock: Clock
     seed: int
     silent: set[tuple[str, int]] = field(default_factory=set)
+    bundle: list[Emitted] = field(default_factory=list)
+    bundled: int = 0
     seen_violation: int = 0
     seen_penalty: int = 0
     agenda: list[tuple[dt.datetime, str, Callable[[], None]]] = field(default_factory=list)
@@ -77,6 +88,9 @@ class Replay:
         self.events_by_day: dict[int, list[Emitted]] = defaultdict(list)
         for emitted in self.behaviour.events:
             self.events_by_day[emitted.day].append(emitted)
+        self.alarms_by_day: dict[int, set[str]] = defaultdict(set)
+        for alarm in self.behaviour.alarms:
+            self.alarms_by_day[alarm.day].add(alarm.guild)
         self.names = {guild.pk: name for name, guild in self.guilds.items()}
         self.work = self.world.raw["work"]
 
@@ -95,19 +109,29 @@ class Replay:
         self._work_until(self.population.moment(end))
         self.clock.move_to(self.population.moment(end))
         self._shut_out(first, end)
-        events = [
-            emitted.event
-            for day in range(first, end)
-            for emitted in self.events_by_day[day]
-            if (emitted.guild, emitted.day) not in self.silent
-        ]
-        if events:
-            signals_ingest(actor=SYSTEM, events=events)
-            for shard in shards_at_work():
-                while detect_batch(shard=shard):
-                    pass
+        self._take_in(first, end)
+        # Where there is noise only nothing would be found, so it is judged together with the next alarm.
+        detect(
+            {shard_of(self.guilds[name].pk) for day in range(first, end) for name in self.alarms_by_day[day]}
+        )
         self._plan_reviews()
         self._consequences()
+
+    def _take_in(self, first: int, end: int) -> None:
+        """The events of the days; what alarms nobody comes in bundles, as detectors send it in bulk."""
+        self.bundle += [emitted for day in range(first, end) for emitted in self.events_by_day[day]]
+        left = self.population.days - end
+        bundled = end - self.bundled >= min(
+            (every for until, every in self.world.raw["bundles"] if left <= until),
+            default=self.world.raw["first_bundle"],
+        )
+        if bundled or not left:
+            self.bundled = end
+        due = [emitted for emitted in self.bundle if self.bundled == end or not emitted.noise]
+        self.bundle = [] if self.bundled == end else [emitted for emitted in self.bundle if emitted.noise]
+        events = [emitted.event for emitted in due if (emitted.guild, emitted.day) not in self.silent]
+        if events:
+            signals_ingest(actor=SYSTEM, events=events)
 
     def plan(self, at: dt.datetime, name: str, act: Callable[[], None]) -> None:
         """Put an act on the agenda; what falls beyond today is never reached and stays open."""
@@ -193,7 +217,7 @@ class Replay:
         now = self.clock.at
         penalties_lift_due(now=now)
         points_expire_due(now=now)
-        while sanctions_decide_due(now=now):
+        while sanctions_decide_due(limit=SANCTIONS, now=now) == SANCTIONS:
             pass
         penalties_apply_due(now=now)
         fresh = (

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -65,7 +66,9 @@ def seed_world(
         _lock()
         if already_seeded():
             return Seeded(fresh=False)
-        with world_time(today - dt.timedelta(days=days)) as clock:
+        # It stands or falls as one, so no act in it needs a savepoint of its own: a third of all statements.
+        without_savepoints = mock.patch.object(connection.features, "uses_savepoints", new=False)
+        with without_savepoints, world_time(today - dt.timedelta(days=days)) as clock:
             world = load_world()
             population = draw_population(world, seed=seed, today=today, guilds=guilds, days=days)
             behaviour = draw_behaviour(world, population, seed=seed)
@@ -92,7 +95,6 @@ def seed_world(
                     progress(end, days)
             leftovers_leave(replay)
             activity_write(population, rows, replay.silent)
-            _analyze()
             entry = Entry(
                 act=SEEDED,
                 object_type="demo",
@@ -119,4 +121,4 @@ def _lock() -> None:
 def _analyze() -> None:
     """Fresh tables have no statistics, and autovacuum cannot look into an open transaction."""
     with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
+        cursor.execute("ANALYZE guilds_guild, guilds_creator, guilds_membership, guilds_market")

@@ -60,12 +60,14 @@ class Conduct:
 
 @dataclass(frozen=True)
 class Happening:
-    """A breach that is to happen whatever the dice say."""
+    """A breach that is to happen whatever the dice say, and what becomes of it. `markets` narrows whose it may be."""
 
     rule: str
     days_ago: int
     appeal: str = ""
     confirm: bool = False
+    release: bool = False
+    markets: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
