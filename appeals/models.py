@@ -18,16 +18,12 @@ class Appeal(models.Model):
     """One challenge to one penalty. `acknowledge_by` and `decide_by` come from the market's regime; times are aware UTC."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    penalty = models.ForeignKey(
-        Penalty, on_delete=models.PROTECT, related_name="appeals"
-    )
+    penalty = models.ForeignKey(Penalty, on_delete=models.PROTECT, related_name="appeals")
     guild = models.ForeignKey(Guild, on_delete=models.PROTECT, related_name="appeals")
     market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="appeals")
     grounds = models.CharField(max_length=20, choices=Grounds)
     statement = models.TextField()
-    status = models.CharField(
-        max_length=12, choices=AppealStatus, default=AppealStatus.OPEN
-    )
+    status = models.CharField(max_length=12, choices=AppealStatus, default=AppealStatus.OPEN)
     outcome = models.CharField(max_length=12, choices=Outcome, blank=True)
     filed_by = models.ForeignKey(
         User,
@@ -52,9 +48,7 @@ class Appeal(models.Model):
         on_delete=models.PROTECT,
         related_name="assigned_appeals",
     )
-    settled_at = models.DateTimeField(
-        null=True, blank=True, help_text=_("decided or withdrawn")
-    )
+    settled_at = models.DateTimeField(null=True, blank=True, help_text=_("decided or withdrawn"))
 
     ledger_type = "appeal"
 
@@ -73,13 +67,10 @@ class Appeal(models.Model):
                 fields=["penalty"],
                 condition=Q(status=AppealStatus.OPEN),
                 name="one_open_appeal_per_penalty",
-                violation_error_message=_(
-                    "There is already an open appeal against this penalty."
-                ),
+                violation_error_message=_("There is already an open appeal against this penalty."),
             ),
             models.CheckConstraint(
-                condition=Q(status=AppealStatus.DECIDED, settled_at__isnull=False)
-                & ~Q(outcome="")
+                condition=Q(status=AppealStatus.DECIDED, settled_at__isnull=False) & ~Q(outcome="")
                 | ~Q(status=AppealStatus.DECIDED) & Q(outcome=""),
                 name="appeal_outcome_with_decision",
             ),
@@ -92,9 +83,7 @@ class Appeal(models.Model):
 class Message(models.Model):
     """One turn of the conversation about an appeal. Never changed."""
 
-    appeal = models.ForeignKey(
-        Appeal, on_delete=models.PROTECT, related_name="messages"
-    )
+    appeal = models.ForeignKey(Appeal, on_delete=models.PROTECT, related_name="messages")
     author = models.ForeignKey(
         User,
         null=True,
@@ -118,9 +107,7 @@ class Evidence(models.Model):
     """A file a guild handed in. Stored outside the web root under a random name; `name` is what the guild called it."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    appeal = models.ForeignKey(
-        Appeal, on_delete=models.PROTECT, related_name="evidence"
-    )
+    appeal = models.ForeignKey(Appeal, on_delete=models.PROTECT, related_name="evidence")
     file = models.FileField(upload_to="evidence/%Y/%m", max_length=200)
     name = models.CharField(max_length=200)
     content_type = models.CharField(max_length=80)
@@ -140,17 +127,11 @@ class Evidence(models.Model):
 class Decision(models.Model):
     """How an appeal ended and why, in words for the guild. Never changed."""
 
-    appeal = models.OneToOneField(
-        Appeal, on_delete=models.PROTECT, related_name="decision"
-    )
-    adjudicator = models.ForeignKey(
-        User, on_delete=models.PROTECT, related_name="decisions"
-    )
+    appeal = models.OneToOneField(Appeal, on_delete=models.PROTECT, related_name="decision")
+    adjudicator = models.ForeignKey(User, on_delete=models.PROTECT, related_name="decisions")
     outcome = models.CharField(max_length=12, choices=Outcome)
     answer = models.TextField()
-    reduction = models.JSONField(
-        default=dict, blank=True, help_text=_('for "reduced": {"days"?, "points"?}')
-    )
+    reduction = models.JSONField(default=dict, blank=True, help_text=_('for "reduced": {"days"?, "points"?}'))
     decided_at = models.DateTimeField()
 
     class Meta:

@@ -87,7 +87,18 @@ def test_the_page_of_a_penalty_gives_the_reasons_in_plain_words(case: Case, olga
     violation = factories.violation(case.guild, version, status="confirmed", creator=creator)
     violation.explanation = {
         "measures": {"audits_30d": 14, "peak_bots": None},
-        "conditions": {"values": {"signal.bot_share": 0.41, "signal.verified": True, "audits_30d": 14}},
+        "conditions": [
+            {"text": "audits_30d >= 5", "value": True, "values": {"audits_30d": 14}},
+            {
+                "text": "signal.bot_share > 0.3 || !signal.verified",
+                "value": True,
+                "values": {},
+                "children": [
+                    {"text": "signal.bot_share > 0.3", "value": True, "values": {"signal.bot_share": 0.41}},
+                    {"text": "!signal.verified", "value": False, "values": {"signal.verified": True}},
+                ],
+            },
+        ],
     }
     violation.save()
     sanctions_decide_due(limit=5)
@@ -98,12 +109,15 @@ def test_the_page_of_a_penalty_gives_the_reasons_in_plain_words(case: Case, olga
     assert "Rule Fake viewers DAT-01, version 1" in text
     assert "Creator Nova" in text
     assert "The rule as it stood that day Do not do DAT-01." in text
-    assert "Audits 30d How many reports (stream.audit) of your guild in the 30 days before 14" in text
+    assert (
+        "Audits 30d How many reports (stream.audit) of your guild in the 30 days before The rule applies from 5. 14"
+        in text
+    )
     assert (
         "Peak bots Highest in the reports (test.signal) of this creator in the 12 hours before not reported"
         in text
     )
-    assert "Bot share 0.41" in text
+    assert "Bot share The rule applies above 0.3. 0.41" in text
     assert "Verified yes" in text
     assert text.count("Audits 30d") == 1
     assert re.search(r"Report event-\d+ from /test", text)
