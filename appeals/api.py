@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
 import django_filters
-from django.db.models import QuerySet
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
@@ -22,32 +22,33 @@ from appeals.services import appeal_file, appeal_withdraw
 from governance.penalties.selectors import penalties_visible_to
 from guilds.accounts.actor import Actor
 from guilds.accounts.api_auth import actor_of
-from guilds.accounts.api_lists import VisibleList, one_of
+from guilds.accounts.api_lists import RowSerializer, VisibleList, one_of, with_id
 from guilds.accounts.api_media import body_of
 from guilds.accounts.enums import Scope
 from guilds.accounts.idempotency import IDEMPOTENCY_PARAMETERS, idempotent
 
 
-class AppealSerializer(serializers.Serializer[Appeal]):
+class AppealSerializer(RowSerializer):
     id = serializers.UUIDField(source="public_id")
-    penalty = serializers.UUIDField(source="penalty.public_id")
-    guild = serializers.CharField(source="guild.external_id")
-    market = serializers.CharField(source="market.code")
+    penalty = serializers.UUIDField(source="penalty__public_id")
+    guild = serializers.CharField(source="guild__external_id")
+    market = serializers.CharField(source="market__code")
     grounds = serializers.ChoiceField(choices=Grounds.choices)
     statement = serializers.CharField()
     status = serializers.ChoiceField(choices=AppealStatus.choices)
-    outcome = serializers.SerializerMethodField(help_text="Null until decided.")
+    outcome = serializers.ChoiceField(
+        choices=Outcome.choices, allow_null=True, help_text="Null until decided."
+    )
     filed_at = serializers.DateTimeField()
     decide_by = serializers.DateTimeField(help_text="When an answer can be expected at the latest.")
     settled_at = serializers.DateTimeField(allow_null=True, help_text="Decided or withdrawn.")
-    answer = serializers.SerializerMethodField(help_text="The decision in words; null until decided.")
+    answer = serializers.CharField(
+        source="decision__answer", allow_null=True, help_text="The decision in words; null until decided."
+    )
 
-    @extend_schema_field(serializers.ChoiceField(choices=Outcome.choices, allow_null=True))
-    def get_outcome(self, appeal: Appeal) -> str | None:
-        return appeal.outcome or None
-
-    def get_answer(self, appeal: Appeal) -> str | None:
-        return appeal.decision.answer if appeal.status == AppealStatus.DECIDED else None
+    def complete(self, rows: Sequence[dict[str, Any]], actor: Actor) -> None:
+        for row in rows:
+            row["outcome"] = row["outcome"] or None
 
 
 @extend_schema_field(OpenApiTypes.UUID)
@@ -70,20 +71,10 @@ class AppealFilters(django_filters.FilterSet):
     penalty = django_filters.UUIDFilter(field_name="penalty__public_id")
 
 
-def appeals_shown_to(actor: Actor) -> QuerySet[Appeal]:
-    """Visible appeals with what the serializer shows, in one query."""
-    return (
-        appeals_visible_to(actor)
-        .select_related(None)
-        .select_related("guild", "market", "penalty", "decision")
-        .defer("penalty__params", "penalty__effect", "decision__reduction")
-    )
-
-
 class AppealsView(VisibleList[Appeal]):
     required_scopes = {"GET": Scope.APPEALS_READ, "POST": Scope.APPEALS_WRITE}
     queryset = Appeal.objects.none()
-    visible_to = staticmethod(appeals_shown_to)
+    visible_to = staticmethod(appeals_visible_to)
     serializer_class = AppealSerializer
     filterset_class = AppealFilters
 
@@ -123,7 +114,8 @@ class AppealView(APIView):
         operation_id="appeals_read", summary="Read one appeal", tags=["appeals"], responses=AppealSerializer
     )
     def get(self, request: Request, public_id: str) -> Response:
-        return Response(AppealSerializer(one_of(appeals_shown_to(actor_of(request)), public_id)).data)
+        actor = actor_of(request)
+        return Response(AppealSerializer.shown(with_id(appeals_visible_to(actor), public_id), actor))
 
 
 class AppealWithdrawView(APIView):
@@ -145,4 +137,4 @@ class AppealWithdrawView(APIView):
 
 
 def _shown(actor: Actor, appeal: Appeal) -> dict[str, Any]:
-    return dict(AppealSerializer(appeals_shown_to(actor).get(pk=appeal.pk)).data)
+    return AppealSerializer.shown(appeals_visible_to(actor).filter(pk=appeal.pk), actor)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import django_filters
 from django import forms
 from django.db.models import QuerySet
@@ -14,13 +17,13 @@ from governance.ledger.models import Event, EventQuerySet
 from governance.ledger.selectors import events_visible_to
 from guilds.accounts.actor import Actor
 from guilds.accounts.api_auth import actor_of
-from guilds.accounts.api_lists import VisibleList
+from guilds.accounts.api_lists import RowSerializer, VisibleList
 from guilds.accounts.enums import Scope
 
 HIGHEST_ID = 2**63 - 1
 
 
-class EventSerializer(serializers.Serializer[Event]):
+class EventSerializer(RowSerializer):
     id = serializers.IntegerField(min_value=1)
     at = serializers.DateTimeField()
     act = serializers.CharField(help_text="noun.verb, such as penalty.applied.")
@@ -29,22 +32,22 @@ class EventSerializer(serializers.Serializer[Event]):
     actor_kind = serializers.ChoiceField(choices=Event.ActorKind.choices)
     actor_id = serializers.CharField(allow_blank=True)
     actor_label = serializers.CharField(allow_blank=True)
-    guild = serializers.CharField(source="guild.external_id", default=None, allow_null=True)
-    market = serializers.CharField(source="market.code", default=None, allow_null=True)
+    guild = serializers.CharField(source="guild__external_id", allow_null=True)
+    market = serializers.CharField(source="market__code", allow_null=True)
     before = serializers.DictField(help_text="The changed fields as they were.")
     after = serializers.DictField(help_text="The changed fields as they became.")
     reason = serializers.CharField(allow_blank=True)
     request_id = serializers.CharField(allow_blank=True)
 
-    def to_representation(self, instance: Event) -> dict[str, object]:
-        shown: dict[str, object] = super().to_representation(instance)
-        if (
-            actor_of(self.context["request"]).guild_id is not None
-            and instance.actor_kind == Event.ActorKind.STAFF
-        ):
-            # A guild learns what was decided, not which colleague decided it.
-            shown |= {"actor_id": "", "actor_label": "", "reason": ""}
-        return shown
+    place = ("transaction",)
+
+    def complete(self, rows: Sequence[dict[str, Any]], actor: Actor) -> None:
+        """A guild learns what was decided, not which colleague decided it or what colleagues told each other."""
+        if actor.guild_id is None:
+            return
+        for row in rows:
+            if row["actor_kind"] == Event.ActorKind.STAFF:
+                row |= {"actor_id": "", "actor_label": "", "reason": ""}
 
 
 class EventIdFilter(django_filters.Filter):
@@ -73,11 +76,6 @@ class EventFilters(django_filters.FilterSet):
         return queryset.after(seen.transaction, seen.pk)
 
 
-def events_shown_to(actor: Actor) -> QuerySet[Event]:
-    """Visible events, oldest first, with what the serializer shows, in one query."""
-    return events_visible_to(actor).select_related("guild", "market")
-
-
 @extend_schema_view(
     get=extend_schema(
         operation_id="events_list",
@@ -93,7 +91,7 @@ def events_shown_to(actor: Actor) -> QuerySet[Event]:
 class EventsView(VisibleList[Event]):
     required_scopes = {"GET": Scope.EVENTS_READ}
     queryset = Event.objects.none()
-    visible_to = staticmethod(events_shown_to)
+    visible_to = staticmethod(events_visible_to)
     page_order = ("transaction", "id")
     serializer_class = EventSerializer
     filterset_class = EventFilters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 import django_filters
@@ -21,7 +22,7 @@ from governance.penalties.services import penalty_acknowledge
 from governance.rules.enums import Severity
 from guilds.accounts.actor import Actor
 from guilds.accounts.api_auth import actor_of
-from guilds.accounts.api_lists import InstantFilter, VisibleList, one_named, one_of
+from guilds.accounts.api_lists import InstantFilter, RowSerializer, VisibleList, one_named, one_of, with_id
 from guilds.accounts.enums import Scope
 from guilds.accounts.idempotency import IDEMPOTENCY_PARAMETERS, idempotent
 from guilds.registry.selectors import guilds_visible_to
@@ -37,26 +38,39 @@ class PenaltyNoticeSerializer(serializers.Serializer[Notice]):
     language = serializers.CharField(help_text="BCP 47.")
 
 
-class PenaltySerializer(serializers.Serializer[Penalty]):
+class PenaltySerializer(RowSerializer):
     id = serializers.UUIDField(source="public_id")
-    guild = serializers.CharField(source="guild.external_id")
-    market = serializers.CharField(source="market.code")
+    guild = serializers.CharField(source="guild__external_id")
+    market = serializers.CharField(source="market__code")
     kind = serializers.ChoiceField(choices=PenaltyKind.choices)
     status = serializers.ChoiceField(choices=PenaltyStatus.choices)
     params = serializers.DictField(
         help_text="The step of the ladder as written: kind, days, percent and so on."
     )
-    violation = serializers.UUIDField(source="violation.public_id")
-    rule = serializers.CharField(source="version.rule.code", help_text="Code of the rule.")
-    rule_version = serializers.IntegerField(source="version.number")
-    code = serializers.CharField(source="violation.code", help_text="Violation code.")
-    severity = serializers.ChoiceField(choices=Severity.choices, source="violation.severity")
+    violation = serializers.UUIDField(source="violation__public_id")
+    rule = serializers.CharField(source="version__rule__code", help_text="Code of the rule.")
+    rule_version = serializers.IntegerField(source="version__number")
+    code = serializers.CharField(source="violation__code", help_text="Violation code.")
+    severity = serializers.ChoiceField(choices=Severity.choices, source="violation__severity")
     starts_at = serializers.DateTimeField()
     ends_at = serializers.DateTimeField(allow_null=True)
     applied_at = serializers.DateTimeField(allow_null=True)
     ended_at = serializers.DateTimeField(allow_null=True, help_text="Lifted, cancelled or reversed.")
     acknowledged_at = serializers.DateTimeField(allow_null=True)
     notice = PenaltyNoticeSerializer(allow_null=True, help_text="Null while the penalty is held.")
+
+    place = ("id", "notice_id")
+
+    def complete(self, rows: Sequence[dict[str, Any]], actor: Actor) -> None:
+        """The penalties of one sanction share a notice, so each notice is read once."""
+        notices = Notice.objects.filter(pk__in={row["notice_id"] for row in rows if row["notice_id"]})
+        columns = ("issued_at", "appeal_by", "subject", "body", "language")
+        shown = {
+            key: dict(zip(columns, values, strict=True))
+            for key, *values in notices.values_list("pk", *columns)
+        }
+        for row in rows:
+            row["notice"] = shown.get(row["notice_id"])
 
 
 class StandingPointsSerializer(serializers.Serializer[dict[str, Any]]):
@@ -93,18 +107,6 @@ class PenaltyFilters(django_filters.FilterSet):
         return active_at(queryset, moment)
 
 
-def penalties_shown_to(actor: Actor) -> QuerySet[Penalty]:
-    """Visible penalties with what the serializer shows, in one query."""
-    return penalties_visible_to(actor).defer(
-        "version__spec",
-        "version__ladder",
-        "version__text",
-        "violation__explanation",
-        "notice__statement",
-        "effect",
-    )
-
-
 @extend_schema_view(
     get=extend_schema(
         operation_id="penalties_list",
@@ -116,7 +118,7 @@ def penalties_shown_to(actor: Actor) -> QuerySet[Penalty]:
 class PenaltiesView(VisibleList[Penalty]):
     required_scopes = {"GET": Scope.PENALTIES_READ}
     queryset = Penalty.objects.none()
-    visible_to = staticmethod(penalties_shown_to)
+    visible_to = staticmethod(penalties_visible_to)
     serializer_class = PenaltySerializer
     filterset_class = PenaltyFilters
 
@@ -131,7 +133,8 @@ class PenaltyView(APIView):
         responses=PenaltySerializer,
     )
     def get(self, request: Request, public_id: str) -> Response:
-        return Response(PenaltySerializer(one_of(penalties_shown_to(actor_of(request)), public_id)).data)
+        actor = actor_of(request)
+        return Response(PenaltySerializer.shown(with_id(penalties_visible_to(actor), public_id), actor))
 
 
 class PenaltyAcknowledgeView(APIView):
@@ -150,7 +153,7 @@ class PenaltyAcknowledgeView(APIView):
     def post(self, request: Request, public_id: str) -> Response:
         actor = actor_of(request)
         penalty_acknowledge(actor=actor, penalty_id=one_of(penalties_visible_to(actor), public_id).pk)
-        return Response(PenaltySerializer(one_of(penalties_shown_to(actor), public_id)).data)
+        return Response(PenaltySerializer.shown(with_id(penalties_visible_to(actor), public_id), actor))
 
 
 class StandingView(APIView):

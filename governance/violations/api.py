@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import django_filters
-from django.db.models import Prefetch, QuerySet
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -16,33 +18,41 @@ from governance.violations.models import Detection, Violation
 from governance.violations.selectors import EVIDENCE, violations_visible_to
 from guilds.accounts.actor import Actor
 from guilds.accounts.api_auth import actor_of
-from guilds.accounts.api_lists import InstantFilter, VisibleList, one_of
+from guilds.accounts.api_lists import InstantFilter, RowSerializer, VisibleList, with_id
 from guilds.accounts.enums import Scope
 
 
-class EvidenceSerializer(serializers.Serializer[Detection]):
-    source = serializers.CharField(  # type: ignore[assignment]
-        source="signal_key.source.uri", help_text="CloudEvents source of the signal."
-    )
-    id = serializers.CharField(source="signal_key.event_id", help_text="CloudEvents id of the signal.")
+class EvidenceSerializer(serializers.Serializer[Any]):
+    source = serializers.CharField(help_text="CloudEvents source of the signal.")  # type: ignore[assignment]
+    id = serializers.CharField(help_text="CloudEvents id of the signal.")
 
 
-class ViolationSerializer(serializers.Serializer[Violation]):
+class ViolationSerializer(RowSerializer):
     id = serializers.UUIDField(source="public_id")
-    rule = serializers.CharField(source="rule.code", help_text="Code of the rule.")
-    rule_version = serializers.IntegerField(source="version.number")
+    rule = serializers.CharField(source="rule__code", help_text="Code of the rule.")
+    rule_version = serializers.IntegerField(source="version__number")
     code = serializers.CharField(help_text="Violation code.")
     severity = serializers.ChoiceField(choices=Severity.choices)
     status = serializers.ChoiceField(choices=ViolationStatus.choices)
-    guild = serializers.CharField(source="guild.external_id", help_text="Who is charged.")
-    creator = serializers.CharField(source="creator.external_id", default=None, allow_null=True)
-    market = serializers.CharField(source="market.code")
+    guild = serializers.CharField(source="guild__external_id", help_text="Who is charged.")
+    creator = serializers.CharField(source="creator__external_id", allow_null=True)
+    market = serializers.CharField(source="market__code")
     occurred_at = serializers.DateTimeField()
     detected_at = serializers.DateTimeField()
-    evidence = EvidenceSerializer(many=True, source="detections", help_text="The signals it rests on.")
+    evidence = EvidenceSerializer(many=True, help_text="The signals it rests on.")
     explanation = serializers.DictField(
         help_text="Each condition, its value, and the measures, as evaluated."
     )
+
+    def complete(self, rows: Sequence[dict[str, Any]], actor: Actor) -> None:
+        found: dict[int, list[dict[str, str]]] = {row["id"]: [] for row in rows}
+        signals = Detection.objects.filter(violation__in=found, outcome__in=EVIDENCE).order_by("id")
+        for violation_id, source, event_id in signals.values_list(
+            "violation_id", "signal_key__source__uri", "signal_key__event_id"
+        ):
+            found[violation_id].append({"source": source, "id": event_id})
+        for row in rows:
+            row["evidence"] = found[row["id"]]
 
 
 class ViolationFilters(django_filters.FilterSet):
@@ -63,17 +73,6 @@ class ViolationFilters(django_filters.FilterSet):
     detected_before = InstantFilter(field_name="detected_at", lookup_expr="lt", label="Before this time.")
 
 
-def violations_shown_to(actor: Actor) -> QuerySet[Violation]:
-    """Visible violations with what the serializer shows: two queries a page, whatever its length."""
-    evidence = Detection.objects.filter(outcome__in=EVIDENCE).select_related("signal_key__source").order_by("id")
-    return (
-        violations_visible_to(actor)
-        .select_related("rule", "version", "guild", "creator", "market")
-        .defer("version__spec", "version__ladder", "version__text")
-        .prefetch_related(Prefetch("detections", evidence.defer("explanation")))
-    )
-
-
 @extend_schema_view(
     get=extend_schema(
         operation_id="violations_list",
@@ -85,7 +84,7 @@ def violations_shown_to(actor: Actor) -> QuerySet[Violation]:
 class ViolationsView(VisibleList[Violation]):
     required_scopes = {"GET": Scope.VIOLATIONS_READ}
     queryset = Violation.objects.none()
-    visible_to = staticmethod(violations_shown_to)
+    visible_to = staticmethod(violations_visible_to)
     serializer_class = ViolationSerializer
     filterset_class = ViolationFilters
 
@@ -100,5 +99,5 @@ class ViolationView(APIView):
         responses=ViolationSerializer,
     )
     def get(self, request: Request, public_id: str) -> Response:
-        violation = one_of(violations_shown_to(actor_of(request)), public_id)
-        return Response(ViolationSerializer(violation).data)
+        actor = actor_of(request)
+        return Response(ViolationSerializer.shown(with_id(violations_visible_to(actor), public_id), actor))

@@ -73,7 +73,7 @@ class JsonRenderer(JSONRenderer):
         if data is None:
             return b""
         try:
-            return orjson.dumps(data, default=_plain)
+            return orjson.dumps(data, default=_plain, option=orjson.OPT_UTC_Z)
         except orjson.JSONEncodeError:
             return bytes(super().render(data, accepted_media_type, renderer_context))
 

@@ -6,7 +6,6 @@ import base64
 import json
 from typing import Any
 
-from django.http import HttpResponse
 from django.test import Client as Http
 
 from guilds.models import Client
@@ -36,7 +35,7 @@ class Caller:
     def with_scopes(cls, *scopes: str, **bounds: Any) -> Caller:
         return cls(factories.client(*scopes, **bounds))
 
-    def get(self, address: str, **query: Any) -> HttpResponse:
+    def get(self, address: str, **query: Any) -> Any:
         url = address if address.startswith("http") else f"/api/v1/{address}"
         return self.http.get(url, query or None, headers=self.headers)
 
@@ -48,7 +47,7 @@ class Caller:
         *,
         media_type: str = "application/json",
         **headers: str,
-    ) -> HttpResponse:
+    ) -> Any:
         """`body` as JSON unless it is bytes; header names with underscores for hyphens."""
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         more = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -56,14 +55,14 @@ class Caller:
             method, f"/api/v1/{address}", raw, content_type=media_type, headers={**self.headers, **more}
         )
 
-    def post(self, address: str, body: Any = None, **options: Any) -> HttpResponse:
+    def post(self, address: str, body: Any = None, **options: Any) -> Any:
         return self.send("POST", address, body, **options)
 
-    def put(self, address: str, body: Any = None, **options: Any) -> HttpResponse:
+    def put(self, address: str, body: Any = None, **options: Any) -> Any:
         return self.send("PUT", address, body, **options)
 
 
-def problem(answer: HttpResponse, status: int, code: str | None = None) -> dict[str, Any]:
+def problem(answer: Any, status: int, code: str | None = None) -> dict[str, Any]:
     """The body of an answer that must be a problem with this status and code; its form is checked."""
     assert answer.status_code == status, answer.content
     assert answer["Content-Type"] == PROBLEM

@@ -14,6 +14,7 @@ from django.utils import timezone
 from appeals.models import Appeal
 from governance.models import SignalKey
 from governance.signals import api as signals_api
+from governance.signals.services import signals_ingest
 from guilds.accounts import idempotency
 from guilds.accounts.enums import Scope
 from guilds.models import IdempotentAnswer
@@ -141,7 +142,7 @@ def test_the_same_request_while_the_first_is_at_work_is_409(
     sender: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_work, go_on = threading.Event(), threading.Event()
-    genuine = signals_api.signals_ingest
+    genuine = signals_ingest
 
     def slowly(**options: Any) -> Any:
         at_work.set()

@@ -351,7 +351,7 @@ def test_a_guild_is_not_told_which_colleague_decided() -> None:
 
 # --- cost -------------------------------------------------------------------------------------------------------------
 #: Statements per page, however long: two for the caller (token, markets), two for the horizon of the feed, then the list.
-STATEMENTS = {"violations": 4, "penalties": 3, "appeals": 3, "events": 5}
+STATEMENTS = {"violations": 4, "penalties": 4, "appeals": 3, "events": 5}
 
 
 @pytest.mark.parametrize("rows", [1, 4])

@@ -41,7 +41,7 @@ CHECKS = [
 
 def document() -> dict[str, Any]:
     """The document as /api/schema/ serves it."""
-    generated = SchemaGenerator().get_schema(request=None, public=True)
+    generated = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     read: dict[str, Any] = json.loads(OpenApiJsonRenderer().render(generated, renderer_context={}))
     return read
 
@@ -61,7 +61,7 @@ def caller(db: None) -> Iterator[Caller]:
     request_finished.connect(close_old_connections)
 
 
-def point_at_real_things(case: schemathesis.Case, world: World) -> None:
+def point_at_real_things(case: schemathesis.Case[Any], world: World) -> None:
     """Let every other generated id name an object that exists, or nothing beyond the 404 would ever be reached."""
     real = {
         "violations": world.ours.violation.public_id,
@@ -87,7 +87,7 @@ def point_at_real_things(case: schemathesis.Case, world: World) -> None:
     suppress_health_check=list(HealthCheck),
 )
 @pytest.mark.slow
-def test_the_api_keeps_to_its_document(case: schemathesis.Case, world: World, caller: Caller) -> None:
+def test_the_api_keeps_to_its_document(case: schemathesis.Case[Any], world: World, caller: Caller) -> None:
     point_at_real_things(case, world)
 
     response = case.call(headers=caller.headers)
