@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec
+
 from django.contrib.auth import authenticate, login, logout
 from django.contrib.auth.forms import SetPasswordForm
 from django.http import HttpRequest, HttpResponse
@@ -11,7 +15,6 @@ from django.utils.cache import add_never_cache_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST
 
 from appeals.portal import throttle
 from appeals.portal.forms import SignInForm
@@ -21,11 +24,30 @@ from guilds.accounts.selectors import seats_of, user_of_link
 from guilds.accounts.services import link_accept
 from guilds.errors import NotFound
 
+P = ParamSpec("P")
+Unseated = Callable[Concatenate[HttpRequest, P], HttpResponse]
+
 BACKEND = "django.contrib.auth.backends.ModelBackend"
 
 
+def answers(*methods: str) -> Callable[[Unseated[P]], Unseated[P]]:
+    """For pages that need no seat: anything but these methods gets a page that says so."""
+
+    def decorate(view: Unseated[P]) -> Unseated[P]:
+        def serve(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            if request.method in methods or (request.method == "HEAD" and "GET" in methods):
+                return view(request, *args, **kwargs)
+            response = _plain(request, "wrong_method.html", {}, status=405)
+            response["Allow"] = ", ".join(methods)
+            return response
+
+        return functools.update_wrapper(serve, view)
+
+    return decorate
+
+
 @sensitive_post_parameters("password")
-@require_http_methods(["GET", "HEAD", "POST"])
+@answers("GET", "POST")
 def sign_in(request: HttpRequest) -> HttpResponse:
     """One answer to every wrong pair, whether or not the account exists."""
     wanted = request.POST.get("next") or request.GET.get("next") or ""
@@ -64,14 +86,14 @@ def _landing(request: HttpRequest, user: User, wanted: str) -> str:
     return reverse("admin:index") if user.is_staff else reverse("portal:home")
 
 
-@require_POST
+@answers("POST")
 def sign_out(request: HttpRequest) -> HttpResponse:
     logout(request)
     return redirect("portal:login")
 
 
 @sensitive_post_parameters("new_password1", "new_password2")
-@require_http_methods(["GET", "HEAD", "POST"])
+@answers("GET", "POST")
 def welcome(request: HttpRequest, uid: str, token: str) -> HttpResponse:
     """The one-time link of an invitation: sets the password and signs in. Used, expired and made-up links look alike."""
     user = user_of_link(uid, token)
@@ -93,7 +115,7 @@ def _link_spent(request: HttpRequest) -> HttpResponse:
     return _plain(request, "link_spent.html", {}, status=410)
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
+@answers("GET", "POST")
 def choose_guild(request: HttpRequest) -> HttpResponse:
     """For people with several seats. Only a POST changes the guild they work for."""
     if not isinstance(request.user, User):

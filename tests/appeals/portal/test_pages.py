@@ -491,6 +491,7 @@ def test_failing_pages_are_friendly_and_lead_back(
     strict = Client(enforce_csrf_checks=True, raise_request_exception=False)
     strict.force_login(case.olga.user)
     assert "This form has expired" in _text(strict.post("/portal/logout/"))
+    assert "use the buttons of the page" in _text(olga.get("/portal/logout/"))
     assert olga.get("/portal/penalties")["Location"] == "/portal/penalties/"
     monkeypatch.setattr("appeals.portal.home.standing_of", broken)
     response = strict.get("/portal/")
