@@ -83,7 +83,7 @@ class Prepared:
     quarantined: list[str] = field(default_factory=list)
     #: The first moment of every month the signals fall in.
     months: set[datetime] = field(default_factory=set)
-    received_at: datetime = field(default_factory=timezone.now)
+    received_at: datetime = field(default_factory=lambda: timezone.now())
     client_id: int | None = None
 
 
