@@ -1,4 +1,4 @@
-"""The writers of the ledger: record acts, seal them into the chain, wake the workers that act upon them."""
+"""The writers of the ledger: record acts and seal them into the chain."""
 
 from __future__ import annotations
 
@@ -8,18 +8,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import structlog
-from celery import current_app
 from django.db import connection, transaction
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
 from governance.ledger.chain import GENESIS, chained
 from governance.ledger.models import Event, EventSeal
 from governance.ledger.selectors import EVENT_COLUMNS, final_horizon
 from guilds.accounts.actor import Actor
-
-log = structlog.get_logger(__name__)
 
 #: The advisory lock under which one process at a time extends the chain.
 SEAL_LOCK = 7_170_001
@@ -105,18 +100,6 @@ def record_many(*, actor: Actor, entries: Sequence[Entry], at: dt.datetime | Non
                     request_id,
                 )
             )
-
-
-def nudge(task: str, *args: Any) -> None:
-    """Wake a worker once the transaction has committed. Nothing depends on it: the sweep finds what a lost nudge missed."""
-
-    def send() -> None:
-        try:
-            current_app.send_task(task, args=args, ignore_result=True, retry=False)
-        except OperationalError as error:
-            log.warning("nudge_lost", task=task, error=str(error))
-
-    transaction.on_commit(send)
 
 
 @transaction.atomic

@@ -11,7 +11,7 @@ from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from governance.engine import RuleSpec
-from governance.ledger.services import nudge, record
+from governance.ledger.services import record
 from governance.rules.enums import VersionStatus
 from governance.rules.models import LivePeriod, Rule, RuleVersion
 from governance.rules.selectors import locked_version
@@ -20,6 +20,7 @@ from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role
 from guilds.errors import InvalidInput, InvalidTransition, NotAllowed
 from guilds.models import Market
+from guilds.nudges import nudge
 
 #: Stopping is easy: everybody who answers for a rule or for its penalties may do it.
 MAY_PAUSE = (Role.LAUNCHER, Role.ANALYST, Role.APPROVER, Role.ENFORCER)

@@ -10,7 +10,7 @@ from typing import Any, TypedDict
 from django.db import transaction
 from django.utils import timezone
 
-from governance.ledger.services import Entry, nudge, record_many
+from governance.ledger.services import Entry, record_many
 from governance.signals import cloudevents, staging, transitions
 from governance.signals.cloudevents import Event, Fault
 from governance.signals.enums import QuarantineReason, QuarantineStatus
@@ -22,6 +22,7 @@ from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role
 from guilds.errors import InvalidInput, NotAllowed, NotFound
 from guilds.models import Guild, Market
+from guilds.nudges import nudge
 from guilds.registry.selectors import creator_ids, guild_places, holders, market_ids
 from guilds.registry.services import creators_meet, guilds_meet
 

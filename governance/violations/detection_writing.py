@@ -16,7 +16,7 @@ import orjson
 from django.db import connection
 from django.db.models import Count
 
-from governance.ledger.services import Entry, nudge, record_many
+from governance.ledger.services import Entry, record_many
 from governance.rules.enums import ReviewMode, VersionStatus
 from governance.rules.models import RuleVersion
 from governance.rules.services import version_pause_itself
@@ -28,6 +28,7 @@ from governance.violations.detection_versions import VersionInPlay
 from governance.violations.enums import DetectionMode, DetectionOutcome, FaultStatus, ViolationStatus
 from governance.violations.models import Detection, EvaluationFault, Violation
 from guilds.accounts.actor import Actor
+from guilds.nudges import nudge
 
 OPENING_LOCK = 7_181_000
 CAP_LOCK = 7_190_000_000

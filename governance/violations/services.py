@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from governance.ledger.services import nudge, record
+from governance.ledger.services import record
 from governance.rules.enums import ReviewMode
 from governance.signals.models import PendingSignal, Signal
 from governance.violations import transitions
@@ -17,6 +17,7 @@ from governance.violations.selectors import locked_violation
 from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role
 from guilds.errors import Conflict, InvalidInput, InvalidTransition, NotAllowed, NotFound
+from guilds.nudges import nudge
 
 SANCTION_DUE = "governance.penalties.sanction_due"
 DETECT = "governance.violations.detect"

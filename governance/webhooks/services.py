@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from governance.ledger.models import Event
 from governance.ledger.selectors import events_final
-from governance.ledger.services import nudge, record
+from governance.ledger.services import record
 from governance.webhooks import transitions
 from governance.webhooks.enums import DeliveryStatus, WebhookType
 from governance.webhooks.models import Delivery, Endpoint
@@ -24,6 +24,7 @@ from governance.webhooks.transport import Undeliverable, post
 from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role
 from guilds.errors import InvalidInput
+from guilds.nudges import nudge
 
 log = structlog.get_logger(__name__)
 

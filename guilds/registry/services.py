@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role
 from guilds.errors import InvalidInput, NotAllowed
+from guilds.nudges import nudge
 from guilds.registry import rows, upsert
 from guilds.registry.enums import GuildStatus, GuildTier
 from guilds.registry.rows import Fault
@@ -121,6 +122,7 @@ def registry_upsert(
         raise InvalidInput("Some rows are faulty; nothing was written.", errors=list(faults))
     with _history(actor, "registry upsert"):
         counts = plan.write()
+    nudge("governance.signals.retry_quarantine")  # some signals may have waited for just these rows
     return UpsertReport(**counts)
 
 

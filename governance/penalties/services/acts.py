@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from governance.ledger.services import nudge, record
+from governance.ledger.services import record
 from governance.notices.enums import NoticeKind
 from governance.notices.selectors import in_words
 from governance.notices.services import notice_issue, notices_send, portal_url
@@ -23,6 +23,7 @@ from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role, Scope
 from guilds.errors import InvalidInput, NotAllowed
 from guilds.models import Guild
+from guilds.nudges import nudge
 
 
 def locked(penalty_id: int) -> tuple[Penalty, Guild]:

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from governance.ledger.services import Entry, nudge, record_many
+from governance.ledger.services import Entry, record_many
 from governance.notices.enums import NoticeKind
 from governance.notices.services import notice_issue, notices_send
 from governance.notices.wording import Wordings
@@ -32,6 +32,7 @@ from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role
 from guilds.errors import InvalidInput
 from guilds.models import Guild
+from guilds.nudges import nudge
 
 #: From these a penalty can be reversed; a held one is cancelled instead, since nobody was told of it.
 REVERSIBLE = (PenaltyStatus.SCHEDULED, PenaltyStatus.IN_FORCE, PenaltyStatus.LIFTED, PenaltyStatus.FAILED)

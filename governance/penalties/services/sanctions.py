@@ -10,7 +10,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from governance.ledger.services import Entry, nudge, record_many
+from governance.ledger.services import Entry, record_many
 from governance.notices.services import notices_send
 from governance.notices.wording import Wordings
 from governance.penalties.enums import PenaltyStatus, PointReason
@@ -23,6 +23,7 @@ from governance.violations.enums import Verdict
 from governance.violations.models import Review, Violation
 from guilds.accounts.actor import Actor
 from guilds.models import Guild
+from guilds.nudges import nudge
 
 ACTOR = "sanctions"
 
