@@ -83,7 +83,7 @@ class Prepared:
     quarantined: list[str] = field(default_factory=list)
     #: The first moment of every month the signals fall in.
     months: set[datetime] = field(default_factory=set)
-    received_at: datetime = field(default_factory=lambda: timezone.now())
+    received_at: datetime = field(default_factory=lambda: timezone.now())  # noqa: PLW0108  found when called, so that a clock may be turned
     client_id: int | None = None
 
 
