@@ -15,6 +15,7 @@ from governance.penalties.enums import PenaltyKind, PenaltyStatus
 from governance.penalties.models import Penalty
 from governance.penalties.selectors import points_left
 from governance.violations.models import Violation
+from guilds.accounts.actor import Actor
 
 #: What a guild would rather fight than a warning or a training.
 MILD = (PenaltyKind.WARNING, PenaltyKind.TRAINING)
@@ -92,9 +93,9 @@ class Challenges:
         """An overturn elsewhere may have closed it meanwhile."""
         return Appeal.objects.filter(pk=appeal.pk, status="open").exists()
 
-    def _say(self, owner: object, appeal: Appeal, body: str) -> None:
+    def _say(self, owner: Actor, appeal: Appeal, body: str) -> None:
         if self._open(appeal):
-            appeal_message(actor=owner, appeal_id=appeal.pk, body=body)  # type: ignore[arg-type]
+            appeal_message(actor=owner, appeal_id=appeal.pk, body=body)
 
     def _answer(self, case: Case, appeal: Appeal) -> None:
         adjudicator = self.replay.people.staff["adjudicator"]
@@ -104,9 +105,9 @@ class Challenges:
                 actor=adjudicator, appeal_id=appeal.pk, body=self.replay.words("staff_message", case.name)
             )
 
-    def _withdraw(self, owner: object, appeal: Appeal) -> None:
+    def _withdraw(self, owner: Actor, appeal: Appeal) -> None:
         if self._open(appeal):
-            appeal_withdraw(actor=owner, appeal_id=appeal.pk, reason="We have settled this in another way.")  # type: ignore[arg-type]
+            appeal_withdraw(actor=owner, appeal_id=appeal.pk, reason="We have settled this in another way.")
 
     def _decide(self, case: Case, appeal: Appeal) -> None:
         if not self._open(appeal):

@@ -81,7 +81,7 @@ class Replay:
     bundled: int = 0
     seen_violation: int = 0
     seen_penalty: int = 0
-    agenda: list[tuple[dt.datetime, str, Callable[[], None]]] = field(default_factory=list)
+    agenda: list[tuple[dt.datetime, str, Callable[[], object]]] = field(default_factory=list)
     on_violation_sanctioned: Callable[[Case, Violation], None] | None = None
 
     def __post_init__(self) -> None:
@@ -133,7 +133,7 @@ class Replay:
         if events:
             signals_ingest(actor=SYSTEM, events=events)
 
-    def plan(self, at: dt.datetime, name: str, act: Callable[[], None]) -> None:
+    def plan(self, at: dt.datetime, name: str, act: Callable[[], object]) -> None:
         """Put an act on the agenda; what falls beyond today is never reached and stays open."""
         heapq.heappush(self.agenda, (at, name, act))
 
@@ -199,9 +199,9 @@ class Replay:
         name = f"{case.name} {penalty.kind} {penalty.crossing.band.code if penalty.crossing else ''}"
         if self.clock.at > self.population.today - self.work["release"]["waits_days"] * DAY:
             return
-        refused = dice(self.seed, "release", name).random() < self.work["release"]["refused"].get(
-            penalty.kind, 0
-        )
+        chance = self.work["release"]["refused"].get(penalty.kind, 0)
+        sure = case.happening is not None and case.happening.release
+        refused = not sure and dice(self.seed, "release", name).random() < chance
 
         def decide() -> None:
             if not Penalty.objects.filter(pk=penalty.pk, status=PenaltyStatus.HELD).exists():

@@ -35,7 +35,7 @@ SEED_LOCK = 7_170_200
 SEEDED = "demo.seeded"
 
 #: Told (days lived, days in all).
-Progress = Callable[[int, int], None]
+Progress = Callable[[int, int], object]
 
 
 @dataclass(frozen=True)
