@@ -50,9 +50,19 @@ class World:
 
 
 def notice(of: Guild, **fields: Any) -> Notice:
-    fields = {"subject": "About you", "body": "What we decided", "language": "en", "kind": "penalty_imposed"} | fields
+    fields = {
+        "subject": "About you",
+        "body": "What we decided",
+        "language": "en",
+        "kind": "penalty_imposed",
+    } | fields
     return Notice.objects.create(
-        guild=of, object_type="penalty", object_id="-", issued_at=timezone.now(), appeal_by=timezone.now() + dt.timedelta(days=15), **fields
+        guild=of,
+        object_type="penalty",
+        object_id="-",
+        issued_at=timezone.now(),
+        appeal_by=timezone.now() + dt.timedelta(days=15),
+        **fields,
     )
 
 
@@ -93,7 +103,10 @@ def appeal(against: Penalty) -> Appeal:
 def fault(of: Guild) -> EvaluationFault:
     signal = factories.signal(of)
     return EvaluationFault.objects.create(
-        version=factories.version(), signal_key_id=signal.pk, error="divide by zero", created_at=timezone.now()
+        version=factories.version(),
+        signal_key_id=signal.pk,
+        error="divide by zero",
+        created_at=timezone.now(),
     )
 
 
@@ -102,12 +115,19 @@ def quarantined(market: Market, event_id: str = "lost-1") -> QuarantinedSignal:
     key = SignalKey.objects.create(source=source, event_id=event_id, time=timezone.now())
     event = {"specversion": "1.0", "id": event_id, "source": "/lost", "type": "test.signal", "data": {}}
     return QuarantinedSignal.objects.create(
-        key=key, reason="unknown_creator", event=event, creator_ref="nobody", market_ref=market.code, received_at=timezone.now()
+        key=key,
+        reason="unknown_creator",
+        event=event,
+        creator_ref="nobody",
+        market_ref=market.code,
+        received_at=timezone.now(),
     )
 
 
 def delivery(of: Guild, status: str = "failed") -> Delivery:
-    endpoint = Endpoint.objects.create(name="Payout", url="https://payout.example.test/", secret="whsec_x", types=["penalty.applied"])
+    endpoint = Endpoint.objects.create(
+        name="Payout", url="https://payout.example.test/", secret="whsec_x", types=["penalty.applied"]
+    )
     return Delivery.objects.create(endpoint=endpoint, event=event(of), status=status, attempts=3)
 
 
@@ -119,9 +139,15 @@ def event(of: Guild, act: str = "penalty.applied") -> Event:
 
 
 def finding(of: Guild) -> Finding:
-    found = Finding.objects.create(version=factories.version(), source_type="appeal", source_id="a-1", summary="Too broad.")
+    found = Finding.objects.create(
+        version=factories.version(), source_type="appeal", source_id="a-1", summary="Too broad."
+    )
     entry = Entry(
-        act="finding.opened", object_type="finding", object_id=str(found.public_id), guild_id=of.pk, market_id=of.market_id
+        act="finding.opened",
+        object_type="finding",
+        object_id=str(found.public_id),
+        guild_id=of.pk,
+        market_id=of.market_id,
     )
     with transaction.atomic():
         record_many(actor=Actor.system("test"), entries=[entry])
@@ -150,7 +176,9 @@ def build() -> World:
         version,
         Ladder.objects.create(code="standard", spec=version.ladder),
         finding(guild),
-        Lesson.objects.create(code="lesson", title={"en": "Gifts"}, body={"en": "Text"}, published_at=timezone.now()),
+        Lesson.objects.create(
+            code="lesson", title={"en": "Gifts"}, body={"en": "Text"}, published_at=timezone.now()
+        ),
         signal,
         quarantined(here),
         fault(guild),
