@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -140,3 +141,8 @@ def last_event() -> int:
 
 def upload(name: str, content: bytes) -> SimpleUploadedFile:
     return SimpleUploadedFile(name, content, content_type="application/octet-stream")
+
+
+def text_of(response: Any) -> str:
+    """What a reader of a page reads."""
+    return " ".join(re.sub(r"<[^>]+>", " ", response.content.decode()).split())

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 import re
 from html.parser import HTMLParser
 from typing import Any
@@ -11,26 +10,14 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from appeals.models import Appeal, Evidence
-from appeals.services import appeal_decide, appeal_message
+from appeals.services import appeal_message
 from governance.education.services import lesson_publish
 from governance.models import Band, Completion, Penalty, Violation
 from governance.penalties.services import penalties_apply_due, sanctions_decide_due
 from guilds.accounts.actor import Actor
 from tests import factories
-from tests.appeals.cases import ANSWER, STATEMENT, Case, nothing_changes, upload
-from tests.appeals.files import PDF, PNG
-
-
-@pytest.fixture
-def olga(case: Case, client: Client) -> Client:
-    client.force_login(case.olga.user)
-    return client
-
-
-def _text(response: Any) -> str:
-    page = re.sub(r"<(script|style).*?</\1>", "", response.content.decode(), flags=re.DOTALL)
-    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+from tests.appeals.cases import Case, nothing_changes, text_of, upload
+from tests.appeals.files import PNG
 
 
 # --- what pages say ---------------------------------------------------------------------------------------------------
@@ -42,7 +29,7 @@ def test_home_says_where_the_guild_stands_and_what_needs_it(case: Case, olga: Cl
     appeal = case.appeal()
     appeal_message(actor=case.adjudicator, appeal_id=appeal.pk, body="Which account?")
 
-    text = _text(olga.get("/portal/"))
+    text = text_of(olga.get("/portal/"))
 
     assert "Healthy Score 90 of 100 10 points count against you." in text
     assert "The appeals team wrote to you Recruitment freeze for 7 days" in text
@@ -56,7 +43,7 @@ def test_home_says_where_the_guild_stands_and_what_needs_it(case: Case, olga: Cl
 def test_home_of_a_guild_without_a_blemish(case: Case, client: Client) -> None:
     client.force_login(case.otto.user)
 
-    text = _text(client.get("/portal/"))
+    text = text_of(client.get("/portal/"))
 
     assert "Healthy Score 100 of 100 0 points count against you." in text
     assert "Nothing at the moment." in text
@@ -104,7 +91,7 @@ def test_the_page_of_a_penalty_gives_the_reasons_in_plain_words(case: Case, olga
     sanctions_decide_due(limit=5)
     penalty = Penalty.objects.get(violation=violation)
 
-    text = _text(olga.get(f"/portal/penalties/{penalty.public_id}/"))
+    text = text_of(olga.get(f"/portal/penalties/{penalty.public_id}/"))
 
     assert "Rule Fake viewers DAT-01, version 1" in text
     assert "Creator Nova" in text
@@ -148,11 +135,11 @@ def test_times_are_the_markets_with_the_zone_named(case: Case, olga: Client) -> 
 
 def test_a_penalty_that_cannot_be_appealed_says_why(case: Case, olga: Client) -> None:
     address = f"/portal/penalties/{case.penalty.public_id}/"
-    assert "Appeal against this" in _text(olga.get(address))
+    assert "Appeal against this" in text_of(olga.get(address))
 
     case.appeal()
 
-    text = _text(olga.get(address))
+    text = text_of(olga.get(address))
     assert "Appeal against this" not in text
     assert "Your appeal against this penalty is open." in text
     assert olga.get(f"{address}appeal/").status_code == 409
@@ -171,7 +158,7 @@ def test_filters_and_pages_of_the_list(case: Case, olga: Client) -> None:
     }.items():
         response = olga.get("/portal/penalties/", {"status": status, "page": "\0"})
         assert [penalty.kind for penalty in response.context["page"]] == kinds
-    assert "None of this kind" in _text(olga.get("/portal/penalties/?status=scheduled"))
+    assert "None of this kind" in text_of(olga.get("/portal/penalties/?status=scheduled"))
 
 
 def test_lists_are_paged_and_keep_their_filter(case: Case, olga: Client) -> None:
@@ -190,153 +177,6 @@ def test_lists_are_paged_and_keep_their_filter(case: Case, olga: Client) -> None
     assert len(olga.get("/portal/penalties/?status=in_force&page=2").context["page"].object_list) == 3
 
 
-# --- the appeal, from form to answer ----------------------------------------------------------------------------------
-def test_an_appeal_from_form_to_answer(case: Case, olga: Client) -> None:
-    response = olga.post(
-        f"/portal/penalties/{case.penalty.public_id}/appeal/",
-        {
-            "grounds": "not_ours",
-            "statement": STATEMENT,
-            "files": [upload("a.png", PNG), upload("b.pdf", PDF)],
-        },
-        follow=True,
-    )
-
-    appeal = Appeal.objects.get()
-    assert response.redirect_chain == [(f"/portal/appeals/{appeal.public_id}/", 302)]
-    text = _text(response)
-    assert "Your appeal has been filed." in text
-    assert "Grounds It was not our guild or creator" in text
-    assert STATEMENT in text
-
-    olga.post(f"/portal/appeals/{appeal.public_id}/message/", {"body": "<b>See</b> the contract."})
-    appeal_message(actor=case.adjudicator, appeal_id=appeal.pk, body="Thank you.")
-    page = olga.get(f"/portal/appeals/{appeal.public_id}/")
-    assert "&lt;b&gt;See&lt;/b&gt; the contract." in page.content.decode()
-    assert "The appeals team wrote" in _text(page)
-    assert "ada@staff.test" not in page.content.decode()
-
-    appeal_decide(
-        actor=case.adjudicator, appeal_id=appeal.pk, outcome="reduced", answer=ANSWER, reduction={"days": 2}
-    )
-    text = _text(olga.get(f"/portal/appeals/{appeal.public_id}/"))
-    assert "Our answer Reduced" in text
-    assert "Reduced to 2 days" in text
-    assert ANSWER in text
-    assert "Send" not in text
-
-
-def test_the_form_keeps_everything_typed_when_it_comes_back(case: Case, olga: Client) -> None:
-    typed = {"grounds": "disproportionate", "statement": "Ümlaut, <script>, 字, and\r\na second line."}
-
-    response = olga.post(
-        f"/portal/penalties/{case.penalty.public_id}/appeal/", {**typed, "files": [upload("a.exe", PNG)]}
-    )
-
-    assert response.status_code == 422
-    form = response.context["form"]
-    assert (form["grounds"].value(), form["statement"].value()) == (typed["grounds"], typed["statement"])
-    assert "a.exe: this type is not accepted." in _text(response)
-    assert "please choose them again" in _text(response)
-    assert "&lt;script&gt;" in response.content.decode()
-
-
-def test_hostile_posts_are_answered_and_leave_nothing(case: Case, olga: Client) -> None:
-    base = f"/portal/penalties/{case.penalty.public_id}/appeal/"
-    posts: list[dict[str, Any]] = [
-        {},
-        {"grounds": "other"},
-        {"statement": STATEMENT},
-        {"grounds": "../../etc", "statement": STATEMENT},
-        {"grounds": ["other", "nonsense"], "statement": STATEMENT},
-        {"grounds": "other", "statement": "a\0" * 30},
-        {"grounds": "other", "statement": " \n\t" * 30},
-        {"grounds": "other", "statement": "x" * 10_001},
-        {"grounds": "other", "statement": "\u202e" * 5},
-        {"grounds": "other" * 1_000, "statement": STATEMENT},
-        {
-            "grounds": "other",
-            "statement": "short",
-            "status": "decided",
-            "outcome": "overturned",
-            "guild": "1",
-        },
-    ]
-    with nothing_changes():
-        assert [olga.post(base, post).status_code for post in posts] == [422] * len(posts)
-        raw = [
-            ("multipart/form-data", b"no boundary"),
-            ("multipart/form-data; boundary=x", b"--x\r\nbroken"),
-            ("application/json", b'{"grounds": "other"}'),
-            ("application/x-www-form-urlencoded", b"statement=%ff%fe&grounds=%00"),
-            ("application/x-www-form-urlencoded", b"&".join(b"f%d=1" % n for n in range(1_500))),
-            ("text/plain", b"\xff" * 100),
-        ]
-        statuses = [olga.generic("POST", base, body, content_type=kind).status_code for kind, body in raw]
-        assert all(status in {400, 422} for status in statuses), statuses
-
-
-def test_more_files_than_the_form_takes_are_refused_with_a_reason(case: Case, olga: Client) -> None:
-    with nothing_changes():
-        response = olga.post(
-            f"/portal/penalties/{case.penalty.public_id}/appeal/",
-            {
-                "grounds": "other",
-                "statement": STATEMENT,
-                "files": [upload(f"{n}.png", PNG) for n in range(6)],
-            },
-        )
-        too_many = olga.post(
-            f"/portal/penalties/{case.penalty.public_id}/appeal/",
-            {
-                "grounds": "other",
-                "statement": STATEMENT,
-                "files": [upload(f"{n}.png", PNG) for n in range(30)],
-            },
-        )
-
-    assert "You can add up to 5 files." in _text(response)
-    assert too_many.status_code == 400
-
-
-def test_files_come_back_as_downloads_only(case: Case, olga: Client) -> None:
-    appeal = case.appeal(files=[upload('in"voice; 说明\u202e.pdf', PDF)])
-    evidence = Evidence.objects.get()
-
-    response: Any = olga.get(f"/portal/appeals/{appeal.public_id}/files/{evidence.public_id}/")
-
-    content = b"".join(response.streaming_content)
-    assert hashlib.sha256(content).hexdigest() == evidence.sha256
-    assert response["Content-Disposition"].startswith("attachment; filename")
-    assert response["Content-Type"] == "application/octet-stream"
-    assert response["X-Content-Type-Options"] == "nosniff"
-    assert response["Content-Security-Policy"].startswith("default-src 'none'; sandbox")
-    assert "no-store" in response["Cache-Control"]
-
-
-def test_a_file_is_found_only_under_its_own_appeal(case: Case, olga: Client) -> None:
-    first = case.appeal(files=[upload("a.png", PNG)])
-    second = case.appeal(penalty_id=case.training.pk)
-    evidence = first.evidence.get()
-
-    assert olga.get(f"/portal/appeals/{second.public_id}/files/{evidence.public_id}/").status_code == 404
-
-
-def test_withdrawing_asks_first(case: Case, olga: Client) -> None:
-    appeal = case.appeal()
-    address = f"/portal/appeals/{appeal.public_id}/withdraw/"
-    with nothing_changes():
-        assert "Withdraw the appeal?" in _text(olga.get(address))
-
-    olga.post(address, {"reason": "We found the recruiter."})
-
-    appeal.refresh_from_db()
-    assert appeal.status == "withdrawn"
-    assert olga.get(address).status_code == 409
-    assert olga.post(address).status_code == 409
-    assert olga.post(f"/portal/appeals/{appeal.public_id}/message/", {"body": "And…"}).status_code == 409
-
-
 # --- lessons and messages ---------------------------------------------------------------------------------------------
 def test_a_lesson_is_read_in_ones_language_and_acknowledged_once(case: Case, olga: Client) -> None:
     lesson_publish(
@@ -345,15 +185,15 @@ def test_a_lesson_is_read_in_ones_language_and_acknowledged_once(case: Case, olg
         title={"en": "Our logo", "de": "Unser Logo"},
         body={"en": "Not yours.\n\nNever.", "de": "Nicht eures."},
     )
-    assert "Not yours." in _text(olga.get("/portal/lessons/logo/"))
-    assert "Nicht eures." in _text(olga.get("/portal/lessons/logo/", HTTP_ACCEPT_LANGUAGE="de"))
+    assert "Not yours." in text_of(olga.get("/portal/lessons/logo/"))
+    assert "Nicht eures." in text_of(olga.get("/portal/lessons/logo/", HTTP_ACCEPT_LANGUAGE="de"))
 
     for _again in range(2):
         assert olga.post("/portal/lessons/logo/acknowledge/").status_code == 302
 
     completion = Completion.objects.get()
     assert (completion.guild, completion.user) == (case.guild, case.olga.user)
-    text = _text(olga.get("/portal/lessons/logo/"))
+    text = text_of(olga.get("/portal/lessons/logo/"))
     assert "Acknowledged" in text
     assert "We have read and understood this" not in text
 
@@ -363,13 +203,13 @@ def test_a_message_counts_as_read_when_somebody_says_so(case: Case, olga: Client
     assert notice
     address = f"/portal/notices/{notice.public_id}/"
     with nothing_changes():
-        assert "Mark as read" in _text(olga.get(address))
+        assert "Mark as read" in text_of(olga.get(address))
 
     olga.post(f"{address}read/")
 
     notice.refresh_from_db()
     assert notice.read_at
-    assert "Marked as read" in _text(olga.get(address))
+    assert "Marked as read" in text_of(olga.get(address))
 
 
 # --- every page -------------------------------------------------------------------------------------------------------
@@ -490,10 +330,10 @@ def test_failing_pages_are_friendly_and_lead_back(
 
     strict = Client(enforce_csrf_checks=True, raise_request_exception=False)
     strict.force_login(case.olga.user)
-    assert "This form has expired" in _text(strict.post("/portal/logout/"))
-    assert "use the buttons of the page" in _text(olga.get("/portal/logout/"))
+    assert "This form has expired" in text_of(strict.post("/portal/logout/"))
+    assert "use the buttons of the page" in text_of(olga.get("/portal/logout/"))
     assert olga.get("/portal/penalties")["Location"] == "/portal/penalties/"
     monkeypatch.setattr("appeals.portal.home.standing_of", broken)
     response = strict.get("/portal/")
     assert response.status_code == 500
-    assert "Something went wrong on our side" in _text(response)
+    assert "Something went wrong on our side" in text_of(response)
