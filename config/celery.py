@@ -55,6 +55,7 @@ SWEEPS: tuple[tuple[str, timedelta | crontab], ...] = (
     ("governance.penalties.lift_due", timedelta(seconds=15)),
     ("governance.signals.retry_quarantine", timedelta(seconds=60)),
     ("governance.penalties.expire_points", crontab(minute="7")),
+    ("guilds.accounts.forget", crontab(minute="23")),
     ("governance.signals.ensure_partitions", crontab(hour="0", minute="11")),
 )
 

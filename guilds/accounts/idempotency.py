@@ -143,3 +143,8 @@ def _storable(view: APIView, response: Response) -> Any:
     rendered = view.get_renderers()[0].render(response.data)
     text = rendered.decode() if isinstance(rendered, bytes) else rendered
     return orjson.loads(text.replace("\\u0000", "\\ufffd"))
+
+
+def answers_forget() -> int:
+    """Delete the answers older than KEPT_FOR and return how many there were."""
+    return IdempotentAnswer.objects.filter(created_at__lt=timezone.now() - KEPT_FOR).delete()[0]

@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from oauth2_provider.models import get_access_token_model
 from oauth2_provider.oauth2_validators import OAuth2Validator
 from oauth2_provider.views import TokenView
 from oauthlib.oauth2 import BackendApplicationServer
@@ -32,3 +34,9 @@ class ClientTokenView(TokenView):  # type: ignore[misc]
         # The library would first look for the grant of devices, which it knows by a field of its own.
         answer: HttpResponse = self.authorization_flow_token_response(request)
         return answer
+
+
+def tokens_forget() -> int:
+    """Delete the tokens that have expired and return how many there were."""
+    deleted: int = get_access_token_model().objects.filter(expires__lt=timezone.now()).delete()[0]
+    return deleted

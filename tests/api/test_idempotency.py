@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.db import OperationalError, connection, transaction
 from django.utils import timezone
+from oauth2_provider.models import get_access_token_model
 
 from appeals.models import Appeal
 from governance.models import SignalKey
@@ -17,6 +18,7 @@ from governance.signals import api as signals_api
 from governance.signals.services import signals_ingest
 from guilds.accounts import idempotency
 from guilds.accounts.enums import Scope
+from guilds.accounts.tasks import forget
 from guilds.models import IdempotentAnswer
 from tests import factories
 from tests.api.caller import Caller, fields, problem
@@ -127,6 +129,19 @@ def test_after_a_day_the_key_is_free(sender: Caller) -> None:
 
     assert sender.post("signals", event("2"), Idempotency_Key="k").json()["accepted"] == 1
     assert sender.post("signals", event("2"), Idempotency_Key="k")["Idempotent-Replayed"] == "true"
+
+
+def test_old_answers_and_tokens_are_forgotten_and_young_ones_kept(sender: Caller) -> None:
+    sender.post("signals", event("1"), Idempotency_Key="old")
+    IdempotentAnswer.objects.update(created_at=timezone.now() - idempotency.KEPT_FOR - timedelta(seconds=1))
+    Caller.with_scopes(Scope.SIGNALS_WRITE)
+    tokens = get_access_token_model().objects
+    tokens.exclude(application=sender.client).update(expires=timezone.now() - timedelta(seconds=1))
+    sender.post("signals", event("2"), Idempotency_Key="young")
+
+    assert forget() == {"answers": 1, "tokens": 1}
+
+    assert sender.post("signals", event("2"), Idempotency_Key="young")["Idempotent-Replayed"] == "true"
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "näher"])
