@@ -117,7 +117,7 @@ def test_five_rules_find_what_a_plain_recomputation_finds(
 ) -> None:
     settings.GUILDHALL_ENV = "demo"
     if not SAMPLE.exists():
-        pytest.fail(f"{SAMPLE} is missing: the sample lies beside the checkout")
+        pytest.skip(f"{SAMPLE} is missing: the sample lies beside the checkout, not in it")
     policy_load(actor=Actor.system("test"), text=POLICY.read_text(), activate=True)
 
     # When the file comes in and everything is evaluated
