@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core.cache import cache
 from django.db.models import Count, Model, QuerySet
@@ -13,7 +13,9 @@ from django.db.models.functions import TruncDate
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
+from redis.exceptions import RedisError
 
 from appeals.models import Appeal
 from appeals.selectors import assigned_to, open_appeals
@@ -76,6 +78,25 @@ class Counter:
     url: str
 
 
+Kept = TypeVar("Kept")
+
+
+def remembered(key: str, seconds: int, make: Callable[[], Kept]) -> Kept:
+    """What the cache has, or what is made now. Without a cache the console is slower, not gone."""
+    try:
+        known: Kept | None = cache.get(key)
+        if known is None:
+            known = make()
+            cache.set(key, known, seconds)
+    except RedisError:
+        return make()
+    return known
+
+
+def shortened(text: str) -> str:
+    return Truncator(text).chars(90)
+
+
 def bounded_count(rows: QuerySet[Any]) -> str:
     """At most "99+", "" for none: never a count of a whole table."""
     number = rows.order_by()[: COUNTED + 1].count()
@@ -85,11 +106,9 @@ def bounded_count(rows: QuerySet[Any]) -> str:
 def waiting_counts(actor: Actor) -> dict[tuple[str, str], str]:
     """The badges of the sidebar by (URL name, query), kept for some seconds a person."""
     key = f"console-badges:{actor.user_id}:{','.join(sorted(actor.roles))}:{sorted(actor.market_ids or ())}"
-    known: dict[tuple[str, str], str] | None = cache.get(key)
-    if known is None:
-        known = {place: bounded_count(rows) for place, rows in _waiting_rows(actor)}
-        cache.set(key, known, BADGE_SECONDS)
-    return known
+    return remembered(
+        key, BADGE_SECONDS, lambda: {place: bounded_count(rows) for place, rows in _waiting_rows(actor)}
+    )
 
 
 def _waiting_rows(actor: Actor) -> Iterator[tuple[tuple[str, str], QuerySet[Any]]]:
@@ -204,7 +223,7 @@ def _for_adjudicator(actor: Actor) -> Iterator[Waiting]:
 def _for_launcher(actor: Actor) -> Iterator[Waiting]:
     paused = RuleVersion.objects.filter(status=VersionStatus.PAUSED).select_related("rule")
     rows = [
-        [severity_badge(row.severity), link_to(row), row.status_reason[:90]]
+        [severity_badge(row.severity), link_to(row), shortened(row.status_reason)]
         for row in paused.order_by("severity", "id")[:SHOWN]
     ]
     table = Table(["", _("Version"), _("Why")], rows, empty=_("None."))
@@ -217,7 +236,7 @@ def _for_analyst(actor: Actor) -> Iterator[Waiting]:
     yield from _for_launcher(actor)
     findings = findings_visible_to(actor).filter(status=FindingStatus.OPEN)
     rows = [
-        [link_to(row, row.version), row.summary[:90], distance(row.created_at)]
+        [link_to(row, row.version), shortened(row.summary), distance(row.created_at)]
         for row in findings.select_related("version__rule").order_by("-id")[:SHOWN]
     ]
     table = Table([_("Version"), _("What was found"), _("Opened")], rows, empty=_("None."))
@@ -226,7 +245,7 @@ def _for_analyst(actor: Actor) -> Iterator[Waiting]:
     )
     faults = faults_within(actor).filter(status=FaultStatus.OPEN)
     rows = [
-        [link_to(row, row.version), row.error[:90], distance(row.created_at)]
+        [link_to(row, row.version), shortened(row.error), distance(row.created_at)]
         for row in faults.select_related("version__rule").order_by("-id")[:SHOWN]
     ]
     table = Table([_("Version"), _("Error"), _("When")], rows, empty=_("None."))
@@ -257,7 +276,7 @@ def _for_admin(actor: Actor) -> Iterator[Waiting]:
     )
     failed = in_markets(Delivery.objects.filter(status=DeliveryStatus.FAILED), actor, "event__market_id")
     rows = [
-        [link_to(row, row.event.act), row.endpoint.name, row.error[:80]]
+        [link_to(row, row.event.act), row.endpoint.name, shortened(row.error)]
         for row in failed.select_related("event", "endpoint").order_by("-id")[:SHOWN]
     ]
     disabled: list[list[Any]] = [
@@ -278,10 +297,7 @@ def flow_of(actor: Actor) -> dict[str, Any]:
     scope = "all" if actor.market_ids is None else "-".join(map(str, sorted(actor.market_ids)))
     today = timezone.now().date()
     key = f"console-flow:{today}:{scope}"
-    daily: dict[str, dict[dt.date, int]] | None = cache.get(key)
-    if daily is None:
-        daily = _daily(actor, today)
-        cache.set(key, daily, FLOW_SECONDS)
+    daily = remembered(key, FLOW_SECONDS, lambda: _daily(actor, today))
     days = [today - dt.timedelta(days=back) for back in range(FLOW_DAYS - 1, -1, -1)]
     week = f"{today - dt.timedelta(days=6):%Y-%m-%d}"
     stages = (

@@ -91,7 +91,15 @@ def timeline(context: template.Context, obj: Model) -> SafeString:
         about_guild = in_markets(Event.objects.filter(guild=obj), staff_actor(context["request"])).order_by(
             "-id"
         )[:LATEST_OF_GUILD]
-        entries = [Entry(event, act_title(event.act), "", changes_in(event)) for event in about_guild]
+        entries = [
+            Entry(
+                event,
+                act_title(event.act),
+                str(event.after.get("kind") or event.after.get("code") or ""),
+                changes_in(event),
+            )
+            for event in about_guild
+        ]
         return SafeString(render_to_string("admin/console/timeline.html", {"entries": entries}))
     story = story_of(obj, _case(context, obj))
     names = {(item.ledger_type, str(item.public_id)): str(item) for item in story}

@@ -11,6 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from config import home
 from guilds.accounts.enums import Role
@@ -258,6 +259,16 @@ def test_badges_stop_counting(guild: Guild, monkeypatch: pytest.MonkeyPatch) -> 
     page = signed_in(Role.REVIEWER).get("/admin/").context
     assert page["waiting"][0].count == "2+"
     assert page["sidebar_navigation"][5]["badge"] == "2+"
+
+
+def test_the_console_works_without_its_cache(guild: Guild, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*arguments: Any, **options: Any) -> None:
+        raise RedisConnectionError
+
+    client = signed_in(Role.REVIEWER)
+    factories.violation(guild)
+    monkeypatch.setattr(type(home.cache._connections[home.cache._alias]), "get", gone)  # type: ignore[attr-defined]
+    assert client.get("/admin/").context["waiting"][0].count == "1"
 
 
 @pytest.mark.parametrize(
