@@ -7,6 +7,9 @@
 5. Write violations, detections, faults and ledger events; put back what waits for a paused rule; delete the rest of the queue.
 
 Whoever dies where, the transaction is either there as a whole or not at all.
+
+A guild's own act may be reported in a signal of another guild, and so be judged in that guild's shard: between shards the order
+of time is not kept, and a cooldown then shields whichever signal was judged first.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ def outcomes(report: LoadReport) -> list[str]:
 
 def counts() -> list[int]:
     models = (Regime, Market, Risk, Ladder, Band, Rule, RuleVersion, LivePeriod, Event)
-    return [model.objects.count() for model in models]  # type: ignore[attr-defined]
+    return [model.objects.count() for model in models]
 
 
 @pytest.fixture
@@ -232,9 +232,7 @@ def test_a_paused_rule_is_left_to_a_person_and_a_retired_one_needs_a_new_wording
     load(activate=True)
     version = RuleVersion.objects.get(rule__code="HYG-DE")
     version_pause(actor=ACTOR, version_id=version.pk, reason="Wait.")
-    assert outcomes(load(activate=True)) == [
-        "rule HYG-DE: version 1 is paused: resume it in the console"
-    ]
+    assert outcomes(load(activate=True)) == ["rule HYG-DE: version 1 is paused: resume it in the console"]
     version_retire(actor=ACTOR, version_id=version.pk, reason="Gone.")
     before = counts()
     with pytest.raises(InvalidInput, match="1 fault") as refusal:

@@ -32,7 +32,9 @@ def staff(*roles: str, **fields: Any) -> Actor:
     return Actor.staff(factories.staff(*roles, **fields))
 
 
-def refuses(kind: type[DomainError], act: Act, version: RuleVersion, actor: Actor, reason: str = "So.") -> None:
+def refuses(
+    kind: type[DomainError], act: Act, version: RuleVersion, actor: Actor, reason: str = "So."
+) -> None:
     before = (version.status, Event.objects.count(), list(LivePeriod.objects.values_list("ends_at")))
     with pytest.raises(kind):
         act(actor=actor, version_id=version.pk, reason=reason)
@@ -135,7 +137,8 @@ def test_a_period_of_one_market_counts_there_only() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"cap": 9}, {"severity": "S1"}, {"spec": {}}, {"ladder": {}}, {"markets": ["X"]}, {"number": 7}]
+    "change",
+    [{"cap": 9}, {"severity": "S1"}, {"spec": {}}, {"ladder": {}}, {"markets": ["X"]}, {"number": 7}],
 )
 def test_the_wording_cannot_be_changed(change: dict[str, Any]) -> None:
     version = factories.version()

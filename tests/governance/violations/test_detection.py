@@ -178,9 +178,11 @@ def test_an_act_of_its_own_is_charged_to_the_guild_named() -> None:
     arrive(holder, named_guild=named, creator=factories.creator())
     arrive(holder, 1)
     detect()
-    assert sorted(Violation.objects.values_list("guild", "creator", "subject")) == sorted(
-        [(named.pk, None, f"g{named.pk}"), (holder.pk, None, f"g{holder.pk}")]
-    )
+    assert not Violation.objects.filter(creator__isnull=False).exists()
+    assert set(Violation.objects.values_list("guild", "subject")) == {
+        (named.pk, f"g{named.pk}"),
+        (holder.pk, f"g{holder.pk}"),
+    }
 
 
 # --- from when to when --------------------------------------------------------------------------------------------------
@@ -232,10 +234,9 @@ def test_shadow_leaves_detections_and_nothing_else() -> None:
     arrive(guild, 1)
     detect()
     assert set(Violation.objects.values_list("version", flat=True)) == {live.pk}
-    assert list(Detection.objects.filter(version=shadow).values_list("mode", "outcome", "violation")) == [
-        ("shadow", "shadow", None),
-        ("shadow", "shadow", None),
-    ]
+    shadowed = Detection.objects.filter(version=shadow)
+    assert list(shadowed.values_list("mode", "outcome")) == [("shadow", "shadow")] * 2
+    assert not shadowed.filter(violation__isnull=False).exists()
     assert Event.objects.filter(actor_label__contains=shadow.public_id).count() == 0
 
 
@@ -382,12 +383,13 @@ def test_a_measure_that_postgresql_refuses_leaves_faults_and_the_others_go_on(
     from governance.engine.where_sql import SqlFragment
     from governance.violations import measures
 
-    real = measures.measure_sql
+    from governance.engine.sql import measure_sql
+
     monkeypatch.setattr(
         measures,
         "measure_sql",
         lambda measure, **options: (
-            SqlFragment("SELECT 1/0", {}) if measure.window == 13 * DAY else real(measure, **options)
+            SqlFragment("SELECT 1/0", {}) if measure.window == 13 * DAY else measure_sql(measure, **options)
         ),
     )
     refused = factories.version(measures=[{"name": "n", "window": "13d"}], when="n > 0")
@@ -461,7 +463,9 @@ def test_the_number_of_queries_does_not_grow_with_the_batch(django_assert_num_qu
             arrive(guilds[0], index + size, data={"bad": True, "amount": 1})
             wait(factories.signal(guilds[8], time=START, creator=factories.creator()))
         PendingSignal.objects.update(shard=0)
-        with CaptureQueriesContext(connection, ) as queries:
+        with CaptureQueriesContext(
+            connection,
+        ) as queries:
             assert detect_batch(shard=0) == 2 * size
         counts.append(len(queries))
     assert counts[1] <= counts[0]

@@ -25,7 +25,9 @@ def reviewer(*markets: Market) -> Actor:
     return Actor.staff(factories.staff("reviewer", markets=markets or None))
 
 
-def refuses(kind: type[DomainError], act: Callable[..., Any], violation: Violation, actor: Actor, reason: str = "No.") -> None:
+def refuses(
+    kind: type[DomainError], act: Callable[..., Any], violation: Violation, actor: Actor, reason: str = "No."
+) -> None:
     """The act is refused, nothing has changed and nothing was recorded."""
     violation.refresh_from_db()
     before = (violation.status, violation.sanction_due, Review.objects.count(), Event.objects.count())
