@@ -380,10 +380,9 @@ def test_a_version_that_does_not_compile_leaves_faults_and_the_others_go_on() ->
 def test_a_measure_that_postgresql_refuses_leaves_faults_and_the_others_go_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    from governance.engine.sql import measure_sql
     from governance.engine.where_sql import SqlFragment
     from governance.violations import measures
-
-    from governance.engine.sql import measure_sql
 
     monkeypatch.setattr(
         measures,
