@@ -32,7 +32,7 @@ APPEALABLE = frozenset(
 
 #: An answer shorter than this explains nothing to the guild.
 SHORTEST_ANSWER = 20
-SHORTEST_STATEMENT = 20
+SHORTEST_STATEMENT = 1
 LONGEST_STATEMENT = 10_000
 LONGEST_MESSAGE = 4_000
 
@@ -50,7 +50,10 @@ class Refusal:
 
 
 def acting_refusal(actor: Actor) -> Refusal | None:
-    """Whether the actor may act for a guild in appeals at all: owners, managers, and clients bound to one guild."""
+    """Whether the actor may act for guilds in appeals at all: owners and managers of one, and clients with the scope.
+
+    A client that is not bound to a guild is the platform's own backstage, where guilds sign in and appeal through it.
+    """
     if actor.kind == "guild_user":
         if actor.may_act_for_guild():
             return None
@@ -62,14 +65,17 @@ def acting_refusal(actor: Actor) -> Refusal | None:
             who=True,
         )
     if actor.kind == "client":
-        if actor.guild_id is None:
-            return Refusal(
-                "not_bound_to_guild", _("Only a client bound to one guild can appeal for it."), who=True
-            )
         if Scope.APPEALS_WRITE not in actor.scopes:
             return Refusal("scope_required", _("This needs the scope appeals:write."), who=True)
         return None
     return Refusal("guild_only", _("Only the guild itself can appeal."), who=True)
+
+
+def speaks_for(actor: Actor, *, guild_id: int, market_id: int) -> bool:
+    """Whether this is the actor's own guild, or for a client bound to none, one in its markets."""
+    if actor.kind == "client" and actor.guild_id is None:
+        return actor.sees_market(market_id)
+    return actor.guild_id == guild_id
 
 
 def appeal_refusal(penalty: Penalty, *, actor: Actor, now: dt.datetime) -> Refusal | None:
@@ -81,7 +87,7 @@ def appeal_refusal(penalty: Penalty, *, actor: Actor, now: dt.datetime) -> Refus
     refusal = acting_refusal(actor)
     if refusal:
         return refusal
-    if penalty.guild_id != actor.guild_id:
+    if not speaks_for(actor, guild_id=penalty.guild_id, market_id=penalty.market_id):
         return Refusal("guild_only", _("Only the guild itself can appeal."), who=True)
     if penalty.status not in APPEALABLE or penalty.notice is None:
         return Refusal("not_appealable", _not_appealable(penalty))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from django.core.files.base import ContentFile
@@ -31,6 +32,7 @@ from appeals.policy import (
     decision_refusal,
     judging_refusal,
     reduction_checked,
+    speaks_for,
 )
 from appeals.selectors import eligible_adjudicators, locked_appeal
 from governance.ledger.services import record
@@ -52,17 +54,15 @@ from guilds.errors import InvalidInput, NotFound
 def appeal_file(
     *, actor: Actor, penalty_id: int, grounds: str, statement: str, files: Sequence[Upload] = ()
 ) -> Appeal:
-    """Challenge a penalty for the actor's guild, with up to five files as evidence.
+    """Challenge a penalty for the guild the actor speaks for, with up to five files as evidence.
 
     Raises NotFound (not the guild's penalty), NotAllowed (viewer, scope), Conflict (open, decided, too late, nothing to appeal
     against), InvalidInput (grounds, statement, files: one error each). Records appeal.filed; a notice confirms receipt.
     """
     now = timezone.now()
-    if actor.guild_id is not None:
-        lock_guilds([actor.guild_id])
-    penalty = (
-        penalties_visible_to(actor).select_related("guild__market__regime").filter(pk=penalty_id).first()
-    )
+    mine = penalties_visible_to(actor).filter(pk=penalty_id)
+    lock_guilds(mine.values_list("guild_id", flat=True))
+    penalty = mine.select_related("guild__market__regime").first()
     if penalty is None:
         raise NotFound(_("There is no such penalty."))
     refusal = appeal_refusal(penalty, actor=actor, now=now)
@@ -287,9 +287,9 @@ def _guild_of(appeal_id: int) -> int:
 
 
 def _own_locked(actor: Actor, appeal_id: int) -> Appeal:
-    """An appeal of the actor's guild under its lock, for somebody who may act for that guild."""
+    """An appeal of the guild the actor speaks for, under its lock, for somebody who may act for that guild."""
     appeal = locked_appeal(appeal_id)
-    if appeal.guild_id != actor.guild_id:
+    if not speaks_for(actor, guild_id=appeal.guild_id, market_id=appeal.market_id):
         raise NotFound(_("There is no such appeal."))
     refusal = acting_refusal(actor)
     if refusal:
@@ -300,8 +300,9 @@ def _own_locked(actor: Actor, appeal_id: int) -> Appeal:
 def _words(text: str, *, field: str, shortest: int, longest: int) -> str:
     """The text without surrounding blanks and with plain line ends; PostgreSQL cannot hold a NUL."""
     cleaned = text.replace("\r\n", "\n").replace("\x00", "").strip()
-    if len(cleaned) < shortest:
-        raise InvalidInput(_("Write at least %(count)d characters.") % {"count": shortest}, field=field)
+    # Letters and digits of any script: dots and invisible characters say nothing.
+    if sum(character.isalnum() for character in cleaned) < shortest:
+        raise InvalidInput(_("Write at least %(count)d letters.") % {"count": shortest}, field=field)
     if len(cleaned) > longest:
         raise InvalidInput(_("Write at most %(count)d characters.") % {"count": longest}, field=field)
     return cleaned
@@ -309,8 +310,7 @@ def _words(text: str, *, field: str, shortest: int, longest: int) -> str:
 
 def _keep_files(appeal: Appeal, accepted: Sequence[Accepted], now: dt.datetime) -> None:
     """Store checked files under random names without extension. What is already on disk goes again if a later one fails."""
-    stored: list[Evidence] = []
-    try:
+    with ExitStack() as undo:
         for file in accepted:
             evidence = Evidence(
                 appeal=appeal,
@@ -321,12 +321,9 @@ def _keep_files(appeal: Appeal, accepted: Sequence[Accepted], now: dt.datetime) 
                 created_at=now,
             )
             evidence.file.save(secrets.token_hex(16), ContentFile(file.content), save=False)
-            stored.append(evidence)
+            undo.callback(evidence.file.delete, save=False)
             evidence.save()
-    except BaseException:
-        for evidence in stored:
-            evidence.file.delete(save=False)
-        raise
+        undo.pop_all()
 
 
 def _record(

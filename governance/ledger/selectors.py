@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from governance.ledger.chain import GENESIS, chained
 from governance.ledger.models import Event, EventSeal
@@ -74,11 +74,21 @@ def events_of(obj: Any) -> QuerySet[Event]:
     return Event.objects.filter(object_type=obj.ledger_type, object_id=str(obj.public_id)).order_by("id")
 
 
+#: What a guild learns from the feed: decisions and their consequences. Suspicions, held penalties and who works on what stay
+#: with the platform.
+GUILD_LEARNS = frozenset(
+    "violation.confirmed violation.overturned points.charged points.expired points.reduced points.reversed "
+    "penalty.scheduled penalty.applied penalty.lifted penalty.cancelled penalty.reversed penalty.reduced "
+    "notice.sent notice.read appeal.filed appeal.withdrawn appeal.message appeal.decided lesson.completed".split()
+)
+
+
 def events_visible_to(actor: Actor) -> QuerySet[Event]:
-    """The feed narrowed to what the actor may see: its guild, its markets, or everything."""
+    """The feed narrowed to what the actor may see: what its guild may know, its markets, or everything."""
     events = events_final()
     if actor.guild_id is not None:
-        return events.filter(guild_id=actor.guild_id)
+        never_told = Q(act="penalty.cancelled", before__status="held")
+        return events.filter(guild_id=actor.guild_id, act__in=GUILD_LEARNS).exclude(never_told)
     if actor.market_ids is not None:
         return events.filter(market_id__in=actor.market_ids)
     return events

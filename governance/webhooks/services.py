@@ -23,7 +23,7 @@ from governance.webhooks.selectors import cloudevent, deliveries_sendable
 from governance.webhooks.transport import Undeliverable, post
 from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role
-from guilds.errors import InvalidInput
+from guilds.errors import InvalidInput, NotAllowed
 from guilds.nudges import nudge
 
 log = structlog.get_logger(__name__)
@@ -39,12 +39,19 @@ def new_secret() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
+def _require_administrator_of_all(actor: Actor) -> None:
+    """An endpoint hears of every market, so only who reaches every market may manage one."""
+    actor.require_role(Role.ADMIN)
+    if actor.market_ids is not None:
+        raise NotAllowed("A webhook hears of every market; yours are limited.", code="market_out_of_scope")
+
+
 @transaction.atomic
 def endpoint_create(
     *, actor: Actor, name: str, url: str, types: Sequence[str], allow_private: bool = False
 ) -> Endpoint:
     """A new receiver, which gets what happens from now on. Its secret is to be shown once. Records webhook_endpoint.created."""
-    actor.require_role(Role.ADMIN)
+    _require_administrator_of_all(actor)
     unknown = sorted(set(types) - set(WebhookType.values))
     if unknown or not types:
         raise InvalidInput(
@@ -79,7 +86,7 @@ def endpoint_create(
 @transaction.atomic
 def endpoint_set_active(*, actor: Actor, endpoint_id: int, active: bool, reason: str) -> Endpoint:
     """Pause or resume a receiver. What happens meanwhile waits in the ledger. Records webhook_endpoint.paused or .resumed."""
-    actor.require_role(Role.ADMIN)
+    _require_administrator_of_all(actor)
     endpoint = Endpoint.objects.select_for_update(of=("self",)).get(pk=endpoint_id)
     before = {"is_active": endpoint.is_active}
     endpoint.is_active, endpoint.disabled_reason = active, "" if active else reason[:200]
@@ -181,7 +188,7 @@ def _settle(delivery_id: int, *, status: int | None, error: str) -> None:
 @transaction.atomic
 def delivery_retry(*, actor: Actor, delivery_id: int, reason: str) -> Delivery:
     """Send a failed delivery again from the first rung. Records webhook_delivery.retried."""
-    actor.require_role(Role.ADMIN)
+    _require_administrator_of_all(actor)
     delivery = Delivery.objects.select_for_update(of=("self",)).select_related("endpoint").get(pk=delivery_id)
     if delivery.status != DeliveryStatus.FAILED:
         raise transitions.InvalidTransition("Only a failed delivery can be sent again.")

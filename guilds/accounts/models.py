@@ -86,6 +86,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     def public_id(self) -> str:
         return str(self.pk)
 
+    def get_full_name(self) -> str:
+        """What the console shows beside the e-mail address."""
+        return self.name
+
 
 class StaffRole(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="staff_roles")

@@ -72,7 +72,7 @@ def test_neither_staff_nor_automation_can_file(case: Case, actor: Actor | None) 
     [
         ({"grounds": "because"}, "grounds"),
         ({"grounds": ""}, "grounds"),
-        ({"statement": "too short"}, "statement"),
+        ({"statement": "… !"}, "statement"),
         ({"statement": " " * 50}, "statement"),
         ({"statement": "\0" * 50}, "statement"),
         ({"statement": "x" * 10_001}, "statement"),

@@ -78,7 +78,7 @@ def _penalty(
         ("other guild's owner", "guild_only"),
         ("client", None),
         ("client that only reads", "scope_required"),
-        ("client of no guild", "not_bound_to_guild"),
+        ("client of no guild", None),
         ("staff", "guild_only"),
         ("system", "guild_only"),
     ],

@@ -77,7 +77,7 @@ def test_hostile_posts_are_answered_and_leave_nothing(case: Case, olga: Client) 
         {"grounds": "other" * 1_000, "statement": STATEMENT},
         {
             "grounds": "other",
-            "statement": "short",
+            "statement": "?!",
             "status": "decided",
             "outcome": "overturned",
             "guild": "1",

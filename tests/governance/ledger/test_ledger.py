@@ -177,3 +177,19 @@ def test_two_sealers_at_once_do_not_fork_the_chain() -> None:
         cursor.execute("ROLLBACK")
     assert services.seal() == 3
     assert not selectors.verify().fault
+
+
+def test_a_guild_learns_of_decisions_but_not_of_suspicions_and_held_penalties() -> None:
+    guild = factories.guild()
+    acts = ["violation.opened", "penalty.held", "penalty.applied", "violation.dismissed", "appeal.assigned"]
+    with transaction.atomic():
+        for act in acts:
+            factories.event(act, guild_id=guild.pk)
+        factories.event("penalty.cancelled", guild_id=guild.pk, before={"status": "held"})
+        factories.event("penalty.cancelled", guild_id=guild.pk, before={"status": "scheduled"})
+        factories.event("penalty.applied", guild_id=factories.guild().pk)
+    actor = Actor.client(factories.client("events:read", guild=guild), scopes=["events:read"])
+
+    seen = selectors.events_visible_to(actor).values_list("act", "before__status")
+
+    assert list(seen) == [("penalty.applied", None), ("penalty.cancelled", "scheduled")]

@@ -251,8 +251,12 @@ def test_a_faulty_endpoint_is_refused_with_the_field(fields: dict[str, Any], fau
     assert not Endpoint.objects.exists()
 
 
-def test_only_an_administrator_manages_endpoints(endpoint: Endpoint) -> None:
-    actor = Actor.staff(factories.staff("enforcer", "auditor"))
+@pytest.mark.parametrize("roles", [("enforcer", "auditor"), ("admin",)])
+def test_only_an_administrator_of_every_market_manages_endpoints(
+    roles: tuple[str, ...], endpoint: Endpoint
+) -> None:
+    markets = [factories.market()] if "admin" in roles else None
+    actor = Actor.staff(factories.staff(*roles, markets=markets))
     with pytest.raises(NotAllowed):
         services.endpoint_create(actor=actor, name="n", url="https://example.test/", types=["notice.sent"])
     with pytest.raises(NotAllowed):
