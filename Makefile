@@ -11,6 +11,7 @@ export UV_PYTHON_DOWNLOADS := never
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 TESTS ?= tests
+BENCHES ?= tests/benchmarks
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -38,8 +39,9 @@ check: $(STAMPS)/dev ## lint, types, import borders, migrations, documents that 
 	GUILDHALL_ENV=test $(BIN)/python manage.py spectacular --validate --fail-on-warn --file /dev/null
 	@echo "make check: everything holds."
 
-bench: $(STAMPS)/dev ## run the benchmarks
-	@$(BIN)/python -m pytest tests/benchmarks -p no:randomly -s $(PYTEST_ARGS)
+bench: $(STAMPS)/dev ## run the benchmarks; one: make bench BENCHES=tests/benchmarks/bench_import.py
+	@$(BIN)/python -m pytest $(BENCHES) -o python_files='bench_*.py' -o python_functions='bench_*' -o norecursedirs= \
+		-p no:randomly --timeout 1800 -q -s $(PYTEST_ARGS)
 
 lock: $(STAMPS)/uv ## resolve requirements*.in anew into requirements*.txt, with hashes
 	@for name in requirements requirements-demo requirements-dev; do \

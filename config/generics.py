@@ -26,4 +26,4 @@ def make_subscriptable() -> None:
     )
     for cls in generic:
         if not hasattr(cls, "__class_getitem__"):
-            cls.__class_getitem__ = classmethod(lambda cls, *arguments: cls)
+            cls.__class_getitem__ = classmethod(lambda cls, *_arguments: cls)

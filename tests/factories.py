@@ -54,7 +54,9 @@ def market(code: str | None = None, **fields: Any) -> Market:
     fields.setdefault("regime", regime())
     fields.setdefault("languages", ["en"])
     number = next(_number)
-    return Market.objects.create(code=code or f"M{number}", name=fields.pop("name", f"Market {number}"), **fields)
+    return Market.objects.create(
+        code=code or f"M{number}", name=fields.pop("name", f"Market {number}"), **fields
+    )
 
 
 def guild(external_id: str | None = None, **fields: Any) -> Guild:
@@ -70,7 +72,9 @@ def creator(external_id: str | None = None, **fields: Any) -> Creator:
     return Creator.objects.create(external_id=external_id, **fields)
 
 
-def membership(of: Creator, held_by: Guild, starts_at: dt.datetime, ends_at: dt.datetime | None = None) -> Membership:
+def membership(
+    of: Creator, held_by: Guild, starts_at: dt.datetime, ends_at: dt.datetime | None = None
+) -> Membership:
     return Membership.objects.create(creator=of, guild=held_by, starts_at=starts_at, ends_at=ends_at)
 
 
@@ -78,7 +82,9 @@ def user(email: str | None = None, *, password: str | None = None, **fields: Any
     return User.objects.create_user(email or f"person-{next(_number)}@example.test", password, **fields)
 
 
-def staff(*roles: str, markets: Iterable[Market] | None = None, password: str | None = None, **fields: Any) -> User:
+def staff(
+    *roles: str, markets: Iterable[Market] | None = None, password: str | None = None, **fields: Any
+) -> User:
     """A member of staff with roles; in every market unless some are given."""
     person = user(password=password, is_staff=True, all_markets=markets is None, **fields)
     StaffRole.objects.bulk_create(StaffRole(user=person, role=role) for role in roles)
@@ -95,7 +101,7 @@ def seat(of: Guild, role: str = "owner", *, password: str | None = None, **field
 def client(*scopes: str, markets: Iterable[Market] = (), guild: Guild | None = None, **fields: Any) -> Client:
     """A machine client; its secret in plain text is `fields["client_secret"]`, default "secret"."""
     fields.setdefault("client_secret", "secret")
-    made = Client.objects.create(
+    made: Client = Client.objects.create(
         name=fields.pop("name", f"client-{next(_number)}"),
         client_type=Client.CLIENT_CONFIDENTIAL,
         authorization_grant_type=Client.GRANT_CLIENT_CREDENTIALS,

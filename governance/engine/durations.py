@@ -9,7 +9,7 @@ _WRITTEN = re.compile(r"(0|[1-9][0-9]{0,6})([dhm])")
 
 def parse_duration(text: str) -> timedelta:
     """Read `30d`, `12h`, `15m` or `0d`; ValueError for anything else."""
-    match = _WRITTEN.fullmatch(text) if isinstance(text, str) else None
+    match = _WRITTEN.fullmatch(str(text))
     if match is None:
         raise ValueError(
             f"{text!r} is not a duration: write a whole number and d, h or m, such as 30d, 12h or 15m"

@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from governance.ledger.chain import GENESIS, chained
-from governance.ledger.models import Event, EventSeal
+from governance.ledger.models import Event, EventQuerySet, EventSeal
 from guilds.accounts.actor import Actor
 
 #: Every column of an event, in the order in which it is hashed. `id` and `transaction` come first.
@@ -64,7 +64,7 @@ def final_horizon() -> int:
     return int(min([upcoming, *running]))
 
 
-def events_final() -> QuerySet[Event]:
+def events_final() -> EventQuerySet:
     """The feed: final events in (transaction, id) order, the order of the chain."""
     return Event.objects.filter(transaction__lt=final_horizon()).order_by("transaction", "id")
 
@@ -105,7 +105,7 @@ class Verification:
     event_id: int | None = None
 
 
-def verify(*, progress: Callable[[int], None] | None = None) -> Verification:
+def verify(*, progress: Callable[[int], object] | None = None) -> Verification:
     """Recompute the whole chain and compare.
 
     Finds an event changed, deleted, or slipped in among sealed ones. What it cannot find is a rewrite of events and seals

@@ -23,7 +23,7 @@ from governance.webhooks.selectors import cloudevent, deliveries_sendable
 from governance.webhooks.transport import Undeliverable, post
 from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role
-from guilds.errors import InvalidInput, NotAllowed
+from guilds.errors import InvalidInput, InvalidTransition, NotAllowed
 from guilds.nudges import nudge
 
 log = structlog.get_logger(__name__)
@@ -191,7 +191,7 @@ def delivery_retry(*, actor: Actor, delivery_id: int, reason: str) -> Delivery:
     _require_administrator_of_all(actor)
     delivery = Delivery.objects.select_for_update(of=("self",)).select_related("endpoint").get(pk=delivery_id)
     if delivery.status != DeliveryStatus.FAILED:
-        raise transitions.InvalidTransition("Only a failed delivery can be sent again.")
+        raise InvalidTransition("Only a failed delivery can be sent again.")
     transitions.check(delivery.status, DeliveryStatus.PENDING)
     delivery.status, delivery.attempts, delivery.next_attempt_at = DeliveryStatus.PENDING, 0, timezone.now()
     delivery.save()

@@ -137,11 +137,11 @@ class Client(AbstractApplication):
         ]
 
     def __str__(self) -> str:
-        return self.name or self.client_id
+        return str(self.name or self.client_id)
 
     @property
     def public_id(self) -> str:
-        return self.client_id
+        return str(self.client_id)
 
 
 class IdempotentAnswer(models.Model):

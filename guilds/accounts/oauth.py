@@ -17,17 +17,17 @@ from oauthlib.oauth2 import BackendApplicationServer
 from guilds.accounts.models import Client
 
 
-class ClientCredentialsServer(BackendApplicationServer):  # type: ignore[misc]
+class ClientCredentialsServer(BackendApplicationServer):
     """Knows one grant; every other is an unsupported_grant_type, so no password or code is ever looked at."""
 
 
-class ClientValidator(OAuth2Validator):  # type: ignore[misc]
+class ClientValidator(OAuth2Validator):
     def _load_application(self, client_id: str, request: Any) -> Client | None:
         # PostgreSQL refuses the character, where this means that there is no such client.
         return None if "\0" in client_id else super()._load_application(client_id, request)
 
 
-class ClientTokenView(TokenView):  # type: ignore[misc]
+class ClientTokenView(TokenView):
     """POST client credentials, get a token; errors in the form of RFC 6749 §5.2."""
 
     def post(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 from django.core.management import call_command
-from oauthlib.oauth2 import BackendApplicationClient  # type: ignore[import-untyped]
+from oauthlib.oauth2 import BackendApplicationClient
 from pytest_django.live_server_helper import LiveServer
 
 from governance.models import Penalty

@@ -21,7 +21,7 @@ from governance.penalties.selectors import case_participants, lock_guilds, point
 from governance.penalties.services.reasons import imposed_draft, measures_in_words
 from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role, Scope
-from guilds.errors import InvalidInput, NotAllowed
+from guilds.errors import InvalidInput, InvalidTransition, NotAllowed
 from guilds.models import Guild
 from guilds.nudges import nudge
 
@@ -72,7 +72,7 @@ def penalty_release(*, actor: Actor, penalty_id: int, reason: str) -> Penalty:
     """
     penalty, guild = _begin(actor, penalty_id, reason, PenaltyStatus.SCHEDULED)
     if penalty.status != PenaltyStatus.HELD:
-        raise transitions.InvalidTransition("Only a held penalty can be released.")
+        raise InvalidTransition("Only a held penalty can be released.")
     if actor.user_id in case_participants(penalty_id):
         raise NotAllowed(
             "You took part in this case; another person must release it.", code="second_person_required"
@@ -106,9 +106,7 @@ def penalty_refuse(*, actor: Actor, penalty_id: int, reason: str) -> Penalty:
     """The second person's no: a held penalty is cancelled and the guild never hears of it. Records penalty.cancelled."""
     penalty, _guild = _begin(actor, penalty_id, reason, PenaltyStatus.CANCELLED)
     if penalty.status != PenaltyStatus.HELD:
-        raise transitions.InvalidTransition(
-            "Only a held penalty can be refused; a scheduled one is cancelled."
-        )
+        raise InvalidTransition("Only a held penalty can be refused; a scheduled one is cancelled.")
     return _cancelled(actor, penalty, reason)
 
 
@@ -153,7 +151,7 @@ def penalty_retry(*, actor: Actor, penalty_id: int, reason: str) -> Penalty:
     """Schedule a failed penalty again, now. Records penalty.scheduled."""
     penalty, _guild = _begin(actor, penalty_id, reason, PenaltyStatus.SCHEDULED)
     if penalty.status != PenaltyStatus.FAILED:
-        raise transitions.InvalidTransition("Only a failed penalty can be retried.")
+        raise InvalidTransition("Only a failed penalty can be retried.")
     error = penalty.last_error
     penalty.status = PenaltyStatus.SCHEDULED
     penalty.last_error = ""
@@ -180,7 +178,7 @@ def penalty_acknowledge(*, actor: Actor, penalty_id: int) -> Penalty:
         raise NotAllowed("Only an enforcing system with the scope penalties:ack may acknowledge.")
     penalty, _guild = locked(penalty_id)
     if penalty.status not in (PenaltyStatus.IN_FORCE, PenaltyStatus.LIFTED):
-        raise transitions.InvalidTransition("Only a penalty that has taken effect can be acknowledged.")
+        raise InvalidTransition("Only a penalty that has taken effect can be acknowledged.")
     if penalty.acknowledged_at is None:
         penalty.acknowledged_at = timezone.now()
         penalty.acknowledged_by_id = actor.client_id

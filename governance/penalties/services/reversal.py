@@ -7,7 +7,7 @@ Nothing is deleted: statuses move, points get opposite entries, the guild is tol
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -286,8 +286,8 @@ def _entry(
     act: str,
     penalty: Penalty,
     *,
-    before: dict[str, object] | None = None,
-    after: dict[str, object] | None = None,
+    before: Mapping[str, object] | None = None,
+    after: Mapping[str, object] | None = None,
     reason: str,
 ) -> Entry:
     return Entry(

@@ -17,12 +17,24 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("name")
         parser.add_argument(
-            "--scope", action="extend", nargs="+", required=True, metavar="S", help=f"one or more of: {', '.join(Scope.values)}"
+            "--scope",
+            action="extend",
+            nargs="+",
+            required=True,
+            metavar="S",
+            help=f"one or more of: {', '.join(Scope.values)}",
         )
         parser.add_argument(
-            "--market", action="extend", nargs="+", default=[], metavar="M", help="market codes; none: every market"
+            "--market",
+            action="extend",
+            nargs="+",
+            default=[],
+            metavar="M",
+            help="market codes; none: every market",
         )
-        parser.add_argument("--guild", metavar="G", help="external id: the client sees and acts for this guild only")
+        parser.add_argument(
+            "--guild", metavar="G", help="external id: the client sees and acts for this guild only"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:

@@ -38,7 +38,7 @@ def write(count: int) -> None:
             factories.event(after={"points": 10, "text": "é ü 公会"})
 
 
-def forced(statement: str, parameters: list[object] | None = None) -> None:
+def forced(statement: str, parameters: list[int] | None = None) -> None:
     """What an attacker with the rights of a superuser would do."""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")

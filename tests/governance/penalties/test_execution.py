@@ -17,8 +17,8 @@ DAY = dt.timedelta(days=1)
 FREEZE = {**factories.LADDER, "steps": [[{"kind": "recruitment_freeze", "days": 7}]]}
 
 
-def scheduled(guild: Guild | None = None, **spec: object) -> Penalty:
-    version = factories.version(ladder=FREEZE, **spec)
+def scheduled(guild: Guild | None = None) -> Penalty:
+    version = factories.version(ladder=FREEZE)
     violation = factories.violation(guild or factories.guild(), version, status="confirmed")
     services.sanctions_decide_due(limit=100)
     return Penalty.objects.get(violation=violation)
