@@ -61,7 +61,7 @@ class Challenges:
         if wanted == "open":
             settled_at = replay.population.today + DAY
         rng = dice(replay.seed, "talk", case.name)
-        if wanted or rng.random() < 0.5:
+        if wanted or rng.random() < 0.25:
             said = replay.words("guild_message", case.name)
             replay.plan(
                 min(replay.clock.at + 0.3 * DAY, settled_at),
