@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -61,7 +62,15 @@ def stored_signals(keys: Sequence[tuple[int, dt.datetime]]) -> list[StoredSignal
 
 def rows_to_signals(rows: Iterable[Sequence[Any]]) -> list[StoredSignal]:
     """Rows with the columns of StoredSignal, `data` still JSON text as Django's connection gives it."""
-    return [StoredSignal._make((*row[:7], orjson.loads(row[7]))) for row in rows]
+    return [StoredSignal._make((*row[:7], parsed(row[7]))) for row in rows]
+
+
+def parsed(stored: str) -> Any:
+    """JSON text of PostgreSQL. Its numbers know no bounds, so one too large for a double takes the slower way and is infinite."""
+    try:
+        return orjson.loads(stored)
+    except orjson.JSONDecodeError:
+        return json.loads(stored)
 
 
 def shard_of(guild_id: int) -> int:

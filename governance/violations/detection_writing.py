@@ -348,7 +348,7 @@ def _insert_faults(decisions: Decisions) -> None:
                 EvaluationFault(
                     version_id=version_id,
                     signal_key_id=signal_id,
-                    error=error[:2000],
+                    error=error.replace("\0", "")[:2000],
                     status=FaultStatus.OPEN,
                     created_at=decisions.now,
                 )

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-import orjson
-from django.db import DatabaseError, connection, transaction
+from django.db import DataError, InternalError, NotSupportedError, ProgrammingError, connection, transaction
 
 from governance.engine import Evaluator, MeasureSpec
 from governance.engine.evaluate import Where
@@ -21,7 +20,7 @@ from governance.engine.sql import (
     measure_sql,
     needs_candidates,
 )
-from governance.violations.detection_facts import Registry, StoredSignal
+from governance.violations.detection_facts import Registry, StoredSignal, parsed
 
 
 @dataclass
@@ -46,7 +45,8 @@ def measure_values(
 ) -> MeasureValues:
     """Every measure that a rule of the evaluator needs for any of the signals, as of each signal's own time.
 
-    A measure that PostgreSQL refuses is isolated by a savepoint and reported; the others go on.
+    A measure that PostgreSQL refuses is isolated by a savepoint and reported; the others go on. What is no fault of the
+    measure, such as a deadlock, ends the batch, which is then taken up again.
     """
     rows: dict[str, list[BatchRow]] = defaultdict(list)
     specs: dict[str, MeasureSpec] = {}
@@ -65,7 +65,7 @@ def measure_values(
         try:
             with transaction.atomic():
                 found.values[key] = _values(specs[key], batch)
-        except DatabaseError as error:
+        except (DataError, InternalError, NotSupportedError, ProgrammingError) as error:
             found.failed[key] = f"measure {specs[key].name}: {str(error).strip().splitlines()[0]}"
     return found
 
@@ -101,7 +101,7 @@ def _values(measure: MeasureSpec, rows: Sequence[BatchRow]) -> dict[int, Any]:
             params["ids"] = [
                 signal_id
                 for signal_id, signal_type, time, stored in cursor
-                if statement.where.accepts(orjson.loads(stored), signal_type, time)
+                if statement.where.accepts(parsed(stored), signal_type, time)
             ]
         cursor.execute(statement.measure.text, {**params, **statement.measure.params})
         return dict(cursor.fetchall())

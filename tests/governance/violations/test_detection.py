@@ -401,6 +401,26 @@ def test_a_measure_that_postgresql_refuses_leaves_faults_and_the_others_go_on(
     assert "division by zero" in fault.error
 
 
+def test_numbers_beyond_every_bound_do_not_stop_a_batch() -> None:
+    from django.db import connection
+
+    version = factories.version(when="signal.amount > 5")
+    guild = factories.guild()
+    for day, amount in enumerate(("1e400", "-1e400", "9" * 40, "6")):
+        signal = factories.signal(guild, time=START + day * DAY, data={})
+        with connection.cursor() as cursor:
+            # Signals are append-only: the table's guard is set aside to plant what no import lets in.
+            cursor.execute("ALTER TABLE governance_signal DISABLE TRIGGER signal_append_only")
+            cursor.execute(
+                "UPDATE governance_signal SET data = %s::jsonb WHERE id = %s",
+                [f'{{"amount": {amount}}}', signal.pk],
+            )
+            cursor.execute("ALTER TABLE governance_signal ENABLE TRIGGER signal_append_only")
+        wait(signal)
+    assert detect() == 4
+    assert days(version) == [0, 2, 3]
+
+
 # --- once, and only once --------------------------------------------------------------------------------------------
 def test_a_signal_judged_twice_leaves_what_the_first_time_left() -> None:
     factories.version()
