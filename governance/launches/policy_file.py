@@ -8,6 +8,8 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import connection, models, transaction
+from django.db.models import Exists, OuterRef
+from django.utils import timezone
 
 from governance.engine import RuleSpec, format_duration
 from governance.launches.services import versions_activate_without_launch
@@ -21,6 +23,7 @@ from governance.rules.policy import NO_REGIME, LadderSpec, Policy, PolicyError, 
 from governance.rules.selectors import newest_versions
 from governance.rules.services import version_create
 from governance.rules.yaml_fields import Problem
+from governance.signals.models import PendingSignal, Signal
 from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role
 from guilds.errors import InvalidInput
@@ -44,10 +47,14 @@ class Change:
 
 @dataclass
 class LoadReport:
-    """What a load did, in the order of the file; `version_ids` holds the newest version of each of its rules by code."""
+    """What a load did, in the order of the file.
+
+    `version_ids` holds the newest version of each of its rules by code, `notes` what the person who loads should know.
+    """
 
     changes: list[Change] = field(default_factory=list)
     version_ids: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def changed(self) -> list[Change]:
@@ -319,6 +326,20 @@ class _Load:
             self.report.changes.append(
                 Change("rule", version.rule.code, f"version {version.number} activated")
             )
+            if _missed_signals(version):
+                self.report.notes.append(
+                    f"{version.rule.code}: signals evaluated before it went live are not evaluated again; "
+                    f"backtest {version.rule.code} shows what it would have found"
+                )
+
+
+def _missed_signals(version: RuleVersion) -> bool:
+    """Whether signals of its days were evaluated before a back-dated version went live."""
+    if version.effective_from is None or version.effective_from >= timezone.now():
+        return False
+    waiting = PendingSignal.objects.filter(signal_id=OuterRef("pk"))
+    stored = Signal.objects.filter(type__in=version.on, time__gte=version.effective_from)
+    return stored.filter(~Exists(waiting)).exists()
 
 
 def _same_wording(version: RuleVersion, spec: RuleSpec) -> bool:

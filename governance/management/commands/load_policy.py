@@ -42,5 +42,7 @@ class Command(BaseCommand):
             raise CommandError(refusal.message) from refusal
         for change in report.changed:
             self.stdout.write(str(change))
+        for note in report.notes:
+            self.stderr.write(f"note: {note}")
         unchanged = len(report.changes) - len(report.changed)
         self.stdout.write(f"changed={len(report.changed)} unchanged={unchanged}")

@@ -228,6 +228,20 @@ def test_a_successor_takes_over_on_its_day(demo: None) -> None:
     assert ends.date() == later.date()
 
 
+def test_a_rule_dated_back_says_what_it_will_not_look_at(
+    demo: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    factories.signal(
+        factories.guild(), time=dt.datetime(2012, 1, 1, tzinfo=dt.UTC), type="inspection.citation"
+    )
+    file = tmp_path / "policy.yaml"
+    file.write_text(POLICY)
+    call_command("load_policy", str(file), "--activate")
+    told = capsys.readouterr().err
+    assert told.startswith("note: HYG-CLOSE: signals evaluated before it went live are not evaluated again")
+    assert "HYG-DE" not in told
+
+
 def test_a_paused_rule_is_left_to_a_person_and_a_retired_one_needs_a_new_wording(demo: None) -> None:
     load(activate=True)
     version = RuleVersion.objects.get(rule__code="HYG-DE")
