@@ -53,6 +53,9 @@ __all__ = [
 ]
 __all__ += ["layout", "local_secret", "stop", "urls"]
 
+#: Starts of PostgreSQL before giving up.
+ATTEMPTS = 10
+
 
 # --- asked by the settings ----------------------------------------------------------------------------------------
 def urls(data_dir: Path, *, database_url: str, redis_url: str, environment: str) -> Servers:
@@ -196,11 +199,27 @@ def ensure_running(
     with _locked(place):
         _prepare(place)
         if postgres:
-            start_postgres(place, durable=durable)
-            create_database(place)
+            _start_postgres(place, durable=durable)
         if valkey:
             _start_valkey(place, durable=durable)
     return place.servers()
+
+
+def _start_postgres(place: Layout, *, durable: bool) -> None:
+    """A server that is just being killed may still have looked alive; then start once more."""
+    import psycopg
+
+    for attempt in range(ATTEMPTS):
+        start_postgres(place, durable=durable)
+        try:
+            create_database(place)
+        except psycopg.OperationalError as error:
+            if attempt + 1 == ATTEMPTS:
+                log = log_tail(place.logs / "postgres.log")
+                raise EmbeddedServerError(f"PostgreSQL takes no connection: {error} {log}") from error
+            time.sleep(0.5)
+        else:
+            return
 
 
 def stop(data_dir: Path | str) -> None:

@@ -140,10 +140,14 @@ def _worker_process(django_db_setup: None) -> Iterator[Worker]:
 
 @pytest.fixture
 def worker(_worker_process: Worker, transactional_db: None) -> Iterator[Worker]:
-    """A real Celery worker on this test's database, its queue empty at the start and at the end."""
+    """A real Celery worker on this test's database, its queue empty at the start and at the end.
+
+    It ends with the test: left alive it would act upon the nudges of tests that do without one.
+    """
     _worker_process.start()
     yield _worker_process
     _worker_process.settle()
+    _worker_process.kill()
 
 
 # --- browser ----------------------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ import psycopg
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
+from django.db.backends.postgresql.operations import DatabaseOperations
 from psycopg import sql
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -95,7 +96,8 @@ def test_database(data_dir: Path, suffix: str) -> Iterator[None]:
         connection.close()
         settings.DATABASES["default"]["NAME"] = connection.settings_dict["NAME"] = name
         try:
-            with patch.object(connection.ops, "execute_sql_flush", _flush_append_only):
+            # On the class: under a browser's event loop Django hands out another connection than here.
+            with patch.object(DatabaseOperations, "execute_sql_flush", _flush_append_only):
                 yield
         finally:
             connection.close()
@@ -106,9 +108,9 @@ def test_database(data_dir: Path, suffix: str) -> Iterator[None]:
 test_database.__test__ = False  # type: ignore[attr-defined]  # a context manager, not a test
 
 
-def _flush_append_only(statements: list[str]) -> None:
+def _flush_append_only(operations: DatabaseOperations, statements: list[str]) -> None:
     """Empty the tables after a test with `transaction=True`, those included whose triggers refuse it."""
-    with connection.cursor() as cursor:
+    with operations.connection.cursor() as cursor:
         cursor.execute("SET session_replication_role = replica")
         try:
             for statement in statements:

@@ -346,7 +346,7 @@ def test_detection_is_woken_for_the_shards_with_work(django_capture_on_commit_ca
     guilds = [factories.guild() for _ in range(3)]
     events = [event(guild=guild.external_id) for guild in guilds for _ in range(2)]
     with (
-        patch("governance.ledger.services.current_app.send_task") as send,
+        patch("guilds.nudges.current_app.send_task") as send,
         django_capture_on_commit_callbacks(execute=True),
     ):
         ingest(*events)
