@@ -36,15 +36,11 @@ def verdicts(evaluator: Evaluator, signals: Sequence[StoredSignal], registry: Re
         return
     measured = measure_values(evaluator, signals, registry)
     faulty = _faulty(evaluator, measured)
-    keys: dict[tuple[str, str], list[str]] = {}
     for ordinal, signal in enumerate(signals):
-        place = (signal.type, registry.market_code(signal.market_id))
-        if place not in keys:
-            keys[place] = list(evaluator.measures_for(*place))
         facts = registry.facts(signal)
-        values = measured.of(ordinal, keys[place])
+        values = measured.values[ordinal]
         if faulty:
-            for rule in evaluator.rules_for(*place):
+            for rule in evaluator.rules_for(signal.type, registry.market_code(signal.market_id)):
                 if rule in faulty:
                     yield Verdict(rule, signal, facts, values, faulty[rule])
         for outcome in evaluator.findings(facts, values):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,19 +26,17 @@ from governance.violations.detection_facts import Registry, StoredSignal, parsed
 
 @dataclass
 class MeasureValues:
-    """`values[key][n]` is the measure's value for the nth signal of the batch; `failed[key]` why it has none at all."""
+    """`values[n]` holds the measures of the nth signal by key; one without a value is left out, which makes it unknown.
 
-    values: dict[str, Mapping[int, Any]] = field(default_factory=dict)
+    `failed[key]` says why a measure has no value for any signal.
+    """
+
+    values: list[dict[str, Any]]
     failed: dict[str, str] = field(default_factory=dict)
 
-    def of(self, ordinal: int, keys: Sequence[str]) -> dict[str, Any]:
-        """The values for one signal by key; a measure without one is left out, which makes it unknown."""
-        found = {}
-        for key in keys:
-            values = self.values.get(key)
-            if values is not None and ordinal in values:
-                found[key] = values[ordinal]
-        return found
+
+#: A signal's type and market, on which it depends what is measured for it.
+Place = tuple[str, int]
 
 
 def measure_values(
@@ -48,26 +47,67 @@ def measure_values(
     A measure that PostgreSQL refuses is isolated by a savepoint and reported; the others go on. What is no fault of the
     measure, such as a deadlock, ends the batch, which is then taken up again.
     """
-    rows: dict[str, list[BatchRow]] = defaultdict(list)
-    specs: dict[str, MeasureSpec] = {}
-    wanted: dict[tuple[str, int], dict[str, MeasureSpec]] = {}
+    places: dict[Place, list[int]] = defaultdict(list)
     for ordinal, signal in enumerate(signals):
-        place = (signal.type, signal.market_id)
-        if place not in wanted:
-            wanted[place] = evaluator.measures_for(signal.type, registry.market_code(signal.market_id))
-            specs |= wanted[place]
-        if wanted[place]:
-            row = BatchRow(ordinal, signal.guild_id, signal.creator_id, signal.time)
-            for key in wanted[place]:
-                rows[key].append(row)
-    found = MeasureValues()
-    for key, batch in rows.items():
+        places[signal.type, signal.market_id].append(ordinal)
+    specs: dict[str, MeasureSpec] = {}
+    wanted: dict[str, tuple[Place, ...]] = defaultdict(tuple)
+    for place in places:
+        found_here = evaluator.measures_for(place[0], registry.market_code(place[1]))
+        specs |= found_here
+        for key in found_here:
+            wanted[key] += (place,)
+    found = MeasureValues([{} for _ in signals])
+    asked: dict[tuple[tuple[Place, ...], str], _Asked | None] = {}
+    for key, where in wanted.items():
+        measure = specs[key]
+        if (where, measure.per) not in asked:
+            ordinals = [ordinal for place in where for ordinal in places[place]]
+            asked[where, measure.per] = _asked(measure, ordinals, signals)
+        about = asked[where, measure.per]
+        if about is None:
+            continue
         try:
             with transaction.atomic():
-                found.values[key] = _values(specs[key], batch)
+                for ordinal, value in _values(measure, about):
+                    found.values[ordinal][key] = value
         except (DataError, InternalError, NotSupportedError, ProgrammingError) as error:
-            found.failed[key] = f"measure {specs[key].name}: {str(error).strip().splitlines()[0]}"
+            found.failed[key] = f"measure {measure.name}: {str(error).strip().splitlines()[0]}"
     return found
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """Which signals a measure is for: the arrays as literals of PostgreSQL's own, written once for all measures.
+
+    Quoting every element of an array one by one, for every measure, takes longer than the measures.
+    """
+
+    literals: Mapping[str, str]
+    first: dt.datetime
+    last: dt.datetime
+
+    def params(self, measure: MeasureSpec) -> dict[str, Any]:
+        """As `batch_params` has them: the constant bounds let the planner read only the months it needs."""
+        return {**self.literals, "since": self.first - measure.window, "until": self.last}
+
+
+def _asked(measure: MeasureSpec, ordinals: Sequence[int], signals: Sequence[StoredSignal]) -> _Asked | None:
+    """None when no signal has the measure's subject."""
+    params = batch_params(
+        measure,
+        [
+            BatchRow(ordinal, signal.guild_id, signal.creator_id, signal.time)
+            for ordinal, signal in ((ordinal, signals[ordinal]) for ordinal in ordinals)
+        ],
+    )
+    if params is None:
+        return None
+    return _Asked(
+        {name: "{" + ",".join(map(str, params[name])) + "}" for name in ("ords", "subjects", "times")},
+        params["since"] + measure.window,
+        params["until"],
+    )
 
 
 @dataclass(frozen=True)
@@ -88,12 +128,9 @@ def _statement(measure: MeasureSpec) -> _Statement:
     return _Statement(measure_sql(measure))
 
 
-def _values(measure: MeasureSpec, rows: Sequence[BatchRow]) -> dict[int, Any]:
-    params = batch_params(measure, rows)
-    if params is None:
-        return {}
-    # As literals of PostgreSQL's own: quoting every element of an array one by one takes longer than the measure.
-    params |= {name: "{" + ",".join(map(str, params[name])) + "}" for name in ("ords", "subjects", "times")}
+def _values(measure: MeasureSpec, about: _Asked) -> list[tuple[int, Any]]:
+    """(ordinal, value)"""
+    params = about.params(measure)
     statement = _statement(measure)
     with connection.cursor() as cursor:
         if statement.candidates is not None and statement.where is not None:
@@ -104,4 +141,4 @@ def _values(measure: MeasureSpec, rows: Sequence[BatchRow]) -> dict[int, Any]:
                 if statement.where.accepts(parsed(stored), signal_type, time)
             ]
         cursor.execute(statement.measure.text, {**params, **statement.measure.params})
-        return dict(cursor.fetchall())
+        return cursor.fetchall()
