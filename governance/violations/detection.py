@@ -49,12 +49,7 @@ class Batch:
 def evaluate_batch(*, shard: int, limit: int = BATCH_SIGNALS) -> Batch | None:
     """Judge the shard's oldest pending signals. None when another worker is at it; `signals` is 0 when nothing is pending."""
     with connection.cursor() as cursor:
-        # The months under watch are in memory, so an index is read as cheaply as a table; told otherwise, PostgreSQL would
-        # read every guild's signals to find those of a few.
-        cursor.execute(
-            "SELECT pg_try_advisory_xact_lock(%s), set_config('random_page_cost', '1.1', true)",
-            [DETECT_LOCK + shard],
-        )
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [DETECT_LOCK + shard])
         if not cursor.fetchone()[0]:
             return None
     batch = Batch(shard=shard, now=timezone.now())

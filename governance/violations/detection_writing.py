@@ -200,8 +200,12 @@ def _stored_openings(live: Sequence[Match]) -> Openings[Violation]:
             SELECT v.id, v.rule_id, v.subject, v.occurred_at
             FROM unnest(%s::bigint[], %s::text[], %s::timestamptz[], %s::timestamptz[])
                 AS wanted (rule_id, subject, since, until)
-            JOIN governance_violation v ON v.rule_id = wanted.rule_id AND v.subject = wanted.subject
-                AND v.occurred_at BETWEEN wanted.since AND wanted.until
+            CROSS JOIN LATERAL (
+                SELECT id, rule_id, subject, occurred_at FROM governance_violation v
+                WHERE v.rule_id = wanted.rule_id AND v.subject = wanted.subject
+                    AND v.occurred_at BETWEEN wanted.since AND wanted.until
+                OFFSET 0
+            ) AS v
             """,
             [
                 [rule_id for rule_id, _ in wanted],
