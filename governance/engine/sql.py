@@ -50,6 +50,12 @@ _BATCH = """WITH batch AS MATERIALIZED (
     FROM batch GROUP BY subject
 )"""
 
+_LOOKED_UP = """spans CROSS JOIN LATERAL (
+        SELECT s.* FROM governance_signal s
+        WHERE {wanted}
+        OFFSET 0
+    ) AS s"""
+
 _COUNTED = """, found AS (
     SELECT {subject} AS subject, s.time AS t, {value} AS v
     FROM {slice}
@@ -182,11 +188,7 @@ def _slice(measure: MeasureSpec, condition: SqlFragment | None, *, candidate_ids
         wanted.append(f"({condition.text})")
     # One look into the index per subject, whatever the planner believes: right after an import it knows
     # nothing about the newest months and would read everybody's signals for the few that are asked about
-    return (
-        "spans CROSS JOIN LATERAL (\n        SELECT s.* FROM governance_signal s WHERE "
-        + "\n        AND ".join(wanted)
-        + "\n        OFFSET 0\n    ) AS s"
-    )
+    return _LOOKED_UP.format(wanted="\n        AND ".join(wanted))
 
 
 class _Path:

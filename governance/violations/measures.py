@@ -141,4 +141,5 @@ def _values(measure: MeasureSpec, about: _Asked) -> list[tuple[int, Any]]:
                 if statement.where.accepts(parsed(stored), signal_type, time)
             ]
         cursor.execute(statement.measure.text, {**params, **statement.measure.params})
-        return cursor.fetchall()
+        found: list[tuple[int, Any]] = cursor.fetchall()
+        return found
