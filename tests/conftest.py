@@ -89,6 +89,13 @@ def pytest_configure(config: pytest.Config) -> None:
     assert settings.GUILDHALL_ENV == "test"
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config, specs: object) -> None:
+    """The processes about to start inherit this environment. With a settings module in it pytest-django would load the
+    settings there before `_prepare_environment` has given the process a database and a queue of its own."""
+    os.environ.pop("DJANGO_SETTINGS_MODULE", None)
+
+
 def pytest_unconfigure(config: pytest.Config) -> None:
     locks = config.stash.get(LOCKS, [])
     if not locks:

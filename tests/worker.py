@@ -22,13 +22,30 @@ class Worker:
     def __init__(self, data_dir: Path, *, processes: int = 2) -> None:
         self.processes = processes
         self.process: subprocess.Popen[bytes] | None = None
-        self.valkey = redis.Redis.from_url(settings.REDIS_URL)
+        self.redis_url = settings.REDIS_URL
+        self.valkey = redis.Redis.from_url(self.redis_url)
         self.log = data_dir / f"worker-{connection.settings_dict['NAME']}.log"
 
-    def start(self, *, timeout_seconds: float = 60) -> None:
+    def start(self, *, timeout_seconds: float = 30, attempts: int = 3) -> None:
         """Return when the worker takes tasks; does nothing when it does already."""
         if self.process is not None and self.process.poll() is None:
             return
+        for attempt in range(attempts):
+            self._spawn()
+            until = time.monotonic() + timeout_seconds
+            while not self._beats():
+                if self.process is None or self.process.poll() is not None or time.monotonic() > until:
+                    break
+                time.sleep(0.05)
+            else:
+                return
+            seen = f"attempt {attempt + 1}: {self.redis_url} holds {self.valkey.keys()!r}"
+            self.kill()
+        raise AssertionError(
+            f"The worker did not start ({seen}):\n{self.log.read_text(errors='replace')[-4000:]}"
+        )
+
+    def _spawn(self) -> None:
         self.valkey.flushdb()
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
@@ -38,21 +55,21 @@ class Worker:
                     *("--without-gossip", "--without-mingle", "--hostname", f"test-{os.getpid()}@localhost"),
                 ],
                 cwd=ROOT,
-                env={**os.environ, "GUILDHALL_TEST_DATABASE": str(connection.settings_dict["NAME"])},
+                env={
+                    **os.environ,
+                    "GUILDHALL_TEST_DATABASE": str(connection.settings_dict["NAME"]),
+                    "REDIS_URL": self.redis_url,
+                },
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        from config.celery import workers_alive
 
-        until = time.monotonic() + timeout_seconds
-        while not workers_alive():
-            if self.process.poll() is not None or time.monotonic() > until:
-                raise AssertionError(
-                    f"The worker did not start:\n{self.log.read_text(errors='replace')[-4000:]}"
-                )
-            time.sleep(0.05)
+    def _beats(self) -> bool:
+        from config.celery import HEARTBEAT_LIFE_SECONDS, WORKERS_KEY
+
+        return bool(self.valkey.zcount(WORKERS_KEY, time.time() - HEARTBEAT_LIFE_SECONDS, "+inf"))
 
     def unfinished(self) -> int:
         """Tasks waiting, plus tasks taken and not yet acknowledged (they are acknowledged when done)."""
