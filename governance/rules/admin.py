@@ -15,6 +15,7 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from governance.rules.enums import FindingStatus, VersionStatus
+from governance.rules.findings import finding_close
 from governance.rules.models import Finding, Ladder, Rule, RuleVersion
 from governance.rules.selectors import CURRENT, findings_visible_to
 from governance.rules.services import (
@@ -365,6 +366,7 @@ class FindingAdmin(ConsoleAdmin[Finding]):
     search_help_text = _("Code of the rule, or the finding's id")
     object_related = ("version__rule__risk",)
     ordering = ("-id",)
+    actions_detail = ("close",)
 
     def visible(self, actor: Actor) -> QuerySet[Finding]:
         return findings_visible_to(actor)
@@ -392,6 +394,18 @@ class FindingAdmin(ConsoleAdmin[Finding]):
             Fact(_("Raised by"), f"{finding.source_type} {finding.source_id}"),
             Fact(_("Opened"), finding.created_at),
         )
+
+    @act(
+        label=_("Close"),
+        roles=(Role.ANALYST, Role.APPROVER),
+        question=_("How was the rule put right, or why is there nothing to do?"),
+        done=_("Closed."),
+        when=lambda finding: finding.status == FindingStatus.OPEN,
+        icon="check",
+        variant=ActionVariant.PRIMARY,
+    )
+    def close(self, actor: Actor, finding: Finding, values: Mapping[str, Any]) -> None:
+        finding_close(actor=actor, finding_id=finding.pk, reason=values["reason"])
 
     def sections(self, finding: Finding, request: HttpRequest) -> Sequence[Section]:
         sections = [Section(_("What was found"), Prose(finding.summary))]

@@ -127,6 +127,7 @@ BUTTONS = (
     Button("resume", version_in("paused"), frozenset({"launcher"}), "rule_version.resumed"),
     Button("to_shadow", version_in("draft"), frozenset({"launcher", "analyst"}), "rule_version.shadowed"),
     Button("retire", version_in("live"), frozenset({"launcher"}), "rule_version.retired"),
+    Button("close", console_world.finding, frozenset({"analyst", "approver"}), "finding.closed"),
 )
 #: Objects that belong to no market, so that being elsewhere does not hide them.
 OF_NO_MARKET = {"active_endpoint", "paused_endpoint", "live_version", "paused_version", "draft_version"}
