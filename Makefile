@@ -79,7 +79,7 @@ $(BIN)/python: | $(STAMPS)/python
 # $(1): a lock file. Where uv cannot install, pip can; both insist on the hashes.
 define install
 echo "Installing $(1) …"; \
-	$(UV_VENV)/bin/uv pip sync -q --require-hashes --python $(BIN)/python $(1) \
+	$(UV_VENV)/bin/uv pip sync -q --compile-bytecode --require-hashes --python $(BIN)/python $(1) \
 	|| $(BIN)/python -m pip install -q --require-hashes -r $(1)
 endef
 

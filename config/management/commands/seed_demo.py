@@ -17,7 +17,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--guilds", type=int, default=120, help="how many guilds (120)")
+        parser.add_argument("--guilds", type=int, default=84, help="how many guilds (84)")
         parser.add_argument("--days", type=int, default=365, help="how many days of history (365)")
         parser.add_argument("--seed", type=int, default=7, help="another seed, another world (7)")
 
