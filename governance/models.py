@@ -1,6 +1,8 @@
 """The app's models, collected from its concepts for Django."""
 
-from governance.education.models import Completion, Lesson
+from governance.backtests.models import Backtest, BacktestHit
+from governance.education.models import Assignment, Attempt, Completion, Lesson, Question
+from governance.launches.models import Gate, Launch, Wave
 from governance.ledger.models import Event, EventSeal
 from governance.notices.models import Notice, Template
 from governance.penalties.models import (
@@ -12,8 +14,8 @@ from governance.penalties.models import (
     Sanction,
     Standing,
 )
-from governance.risks.models import Risk
-from governance.rules.models import Finding, Ladder, LivePeriod, Rule, RuleVersion
+from governance.risks.models import Assessment, Feedback, Risk
+from governance.rules.models import Finding, Ladder, LivePeriod, Rule, RuleException, RuleVersion
 from governance.signals.models import (
     PendingSignal,
     QuarantinedSignal,
@@ -21,12 +23,21 @@ from governance.signals.models import (
     SignalKey,
     SignalSource,
 )
-from governance.violations.models import Detection, EvaluationFault, Review, Violation
+from governance.violations.models import Alarm, Detection, EvaluationFault, Review, Violation
 from governance.webhooks.models import Delivery, Endpoint
+from governance.workbench.models import Approval, Comment, Example
 
 __all__ = [
+    "Alarm",
+    "Approval",
+    "Assessment",
+    "Assignment",
+    "Attempt",
+    "Backtest",
+    "BacktestHit",
     "Band",
     "BandCrossing",
+    "Comment",
     "Completion",
     "Delivery",
     "Detection",
@@ -34,8 +45,12 @@ __all__ = [
     "EvaluationFault",
     "Event",
     "EventSeal",
+    "Example",
+    "Feedback",
     "Finding",
+    "Gate",
     "Ladder",
+    "Launch",
     "Lesson",
     "LivePeriod",
     "Notice",
@@ -43,10 +58,12 @@ __all__ = [
     "PendingSignal",
     "PointEntry",
     "QuarantinedSignal",
+    "Question",
     "Restriction",
     "Review",
     "Risk",
     "Rule",
+    "RuleException",
     "RuleVersion",
     "Sanction",
     "Signal",
@@ -55,4 +72,5 @@ __all__ = [
     "Standing",
     "Template",
     "Violation",
+    "Wave",
 ]

@@ -166,6 +166,8 @@ def version(
         markets=full["markets"],
         cap=full["cap"],
         effective_from=live_since,
+        door="demo" if status in {"live", "paused"} else "",
+        frozen_at=None if status == "draft" else timezone.now(),
     )
     if live_since is not None and status in {"live", "paused", "retired"}:
         LivePeriod.objects.create(version=made, starts_at=live_since)

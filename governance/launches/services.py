@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from governance.ledger.services import record
-from governance.rules.enums import VersionStatus
+from governance.rules.enums import Door, VersionStatus
 from governance.rules.models import LivePeriod, RuleVersion
 from governance.rules.selectors import CURRENT
 from governance.rules.services import periods_end
@@ -60,10 +60,12 @@ def _activate(actor: Actor, version: RuleVersion) -> RuleVersion:
         ):
             _supersede(actor, former, version)
             periods_end(former, max(now, starts_at))
-        LivePeriod.objects.create(version=version, starts_at=starts_at)
+        LivePeriod.objects.create(version=version, starts_at=starts_at, opened_by="demo")
     version.status = VersionStatus.LIVE
     version.status_reason = ""
-    version.save(update_fields=["status", "status_reason"])
+    version.door = Door.DEMO
+    version.frozen_at = version.frozen_at or now
+    version.save(update_fields=["status", "status_reason", "door", "frozen_at"])
     record(
         actor=actor,
         act="rule.launched",

@@ -8,3 +8,7 @@ class NoticeKind(TextChoices):
     PENALTY_REVERSED = "penalty_reversed", _("Penalty reversed")
     APPEAL_RECEIVED = "appeal_received", _("Appeal received")
     APPEAL_DECIDED = "appeal_decided", _("Appeal decided")
+    RULE_CHANGE = "rule_change", _("A rule is going to change")
+    LESSON_ASSIGNED = "lesson_assigned", _("Lesson assigned")
+    LESSON_REMINDER = "lesson_reminder", _("Lesson still to do")
+    FEEDBACK_ANSWERED = "feedback_answered", _("Feedback answered")

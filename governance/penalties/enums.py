@@ -35,3 +35,4 @@ class PointReason(TextChoices):
     EXPIRY = "expiry", _("Expired")
     REVERSAL = "reversal", _("Reversed")
     REDUCTION = "reduction", _("Reduced on appeal")
+    CREDIT = "credit", _("Credit for a lesson")

@@ -72,6 +72,9 @@ class Sanction(models.Model):
     code = models.CharField(max_length=40)
     nth = models.PositiveIntegerField()
     points = models.PositiveIntegerField()
+    amnesty = models.BooleanField(
+        default=False, help_text=_("answered by a warning alone: the guild had just done the lesson")
+    )
     created_at = models.DateTimeField()
     reversed_at = models.DateTimeField(null=True, blank=True)
 

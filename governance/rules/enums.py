@@ -26,3 +26,10 @@ class ReviewMode(TextChoices):
 class FindingStatus(TextChoices):
     OPEN = "open", _("Open")
     CLOSED = "closed", _("Closed")
+
+
+class Door(TextChoices):
+    """How a version came to be live."""
+
+    LAUNCH = "launch", _("A launch")
+    DEMO = "demo", _("The demo's own door")

@@ -138,7 +138,8 @@ def _move(actor: Actor, version: RuleVersion, to: VersionStatus, reason: str, *,
     before = version.status
     version.status = to
     version.status_reason = reason
-    version.save(update_fields=["status", "status_reason"])
+    version.frozen_at = version.frozen_at or timezone.now()
+    version.save(update_fields=["status", "status_reason", "frozen_at"])
     record(
         actor=actor,
         act=act,

@@ -20,7 +20,7 @@ from governance.rules.enums import VersionStatus
 from governance.rules.models import LivePeriod, RuleVersion
 from governance.rules.selectors import CURRENT
 
-#: A version by its key and the moment it was written, so that a reused key in another database is another version.
+#: A version by its key and the moment it was last written, so that a reused key in another database is another version.
 Wording = tuple[int, dt.datetime]
 
 _compiled: dict[Wording, CompiledRule | str] = {}
@@ -84,7 +84,7 @@ class VersionInPlay:
 
 def compiled(version: RuleVersion) -> CompiledRule | str:
     """The version's rule, or why it cannot be compiled."""
-    wording = (version.pk, version.created_at)
+    wording = (version.pk, version.written_at)
     if wording not in _compiled:
         try:
             _compiled[wording] = compile_rule(RuleSpec.from_dict(version.spec), ref=version.pk)
@@ -200,14 +200,14 @@ def versions_in_play(since: dt.datetime, until: dt.datetime) -> VersionsInPlay:
 
 
 def _compile_missing(versions: Sequence[RuleVersion]) -> None:
-    missing = [version.pk for version in versions if (version.pk, version.created_at) not in _compiled]
+    missing = [version.pk for version in versions if (version.pk, version.written_at) not in _compiled]
     if missing:
         for version in RuleVersion.objects.filter(pk__in=missing):
             compiled(version)
 
 
 def _in_play(version: RuleVersion, periods: tuple[Period, ...]) -> VersionInPlay:
-    wording = (version.pk, version.created_at)
+    wording = (version.pk, version.written_at)
     found = _compiled[wording]
     return VersionInPlay(
         id=version.pk,

@@ -19,6 +19,8 @@ class DetectionOutcome(TextChoices):
     JOINED = "joined", _("Joined a violation of the same moment")
     COOLDOWN = "cooldown", _("Within the cooldown")
     SHADOW = "shadow", _("Shadow, nothing opened")
+    HELD_OUT = "held_out", _("The guild is held out of the rollout, nothing opened")
+    EXCEPTED = "excepted", _("The rule is silenced for the guild, nothing opened")
 
 
 class Verdict(TextChoices):
@@ -29,3 +31,13 @@ class Verdict(TextChoices):
 class FaultStatus(TextChoices):
     OPEN = "open", _("Open")
     RETRIED = "retried", _("Retried")
+
+
+class AlarmKind(TextChoices):
+    SURGE = "surge", _("Fires far more than it used to")
+    SILENCE = "silence", _("Fires far less than it used to")
+
+
+class AlarmStatus(TextChoices):
+    OPEN = "open", _("Open")
+    CLOSED = "closed", _("Closed")

@@ -13,6 +13,8 @@ from governance.rules.enums import ReviewMode, Severity
 from governance.rules.models import Rule, RuleVersion
 from governance.signals.models import SignalKey
 from governance.violations.enums import (
+    AlarmKind,
+    AlarmStatus,
     DetectionMode,
     DetectionOutcome,
     FaultStatus,
@@ -175,3 +177,41 @@ class EvaluationFault(models.Model):
     @property
     def public_id(self) -> str:
         return str(self.pk)
+
+
+class Alarm(models.Model):
+    """A rule fired in one market far outside its own history, by an exact test; open until a person has looked into it.
+
+    `observed` violations in [window_start, window_end) against `expected` from the `baseline_days` before it.
+    """
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    rule = models.ForeignKey(Rule, on_delete=models.PROTECT, related_name="alarms")
+    market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="alarms")
+    kind = models.CharField(max_length=8, choices=AlarmKind)
+    status = models.CharField(max_length=8, choices=AlarmStatus, default=AlarmStatus.OPEN)
+    window_start = models.DateTimeField()
+    window_end = models.DateTimeField()
+    observed = models.PositiveIntegerField()
+    expected = models.FloatField()
+    baseline_days = models.PositiveIntegerField()
+    p_value = models.FloatField()
+    raised_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+    closed_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    resolution = models.TextField(blank=True)
+
+    ledger_type = "alarm"
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["rule", "market", "kind"],
+                condition=Q(status=AlarmStatus.OPEN),
+                name="one_open_alarm_per_rule_market_and_kind",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.rule} in {self.market}: {self.get_kind_display()}"
