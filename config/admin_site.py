@@ -178,7 +178,7 @@ def entries() -> tuple[tuple[Any, tuple[Entry, ...]], ...]:
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """The sidebar of this reader: badges count what waits for them."""
-    from config.home import waiting_counts
+    from config.home_waiting import waiting_counts
     from guilds.console.reader import staff_actor
 
     counts = waiting_counts(staff_actor(request))
