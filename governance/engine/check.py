@@ -62,6 +62,15 @@ def _about_fields(spec: RuleSpec) -> Iterator[RuleError]:
         yield RuleError(f"a cooldown is between 0d and {format_duration(MAX_WINDOW)}", where="cooldown")
     if spec.effective_from is not None and spec.effective_from.tzinfo is None:
         yield RuleError("the time needs a time zone", where="effective_from")
+    if spec.expires_at is not None and spec.expires_at.tzinfo is None:
+        yield RuleError("the time needs a time zone", where="expires")
+    elif (
+        spec.expires_at is not None
+        and spec.effective_from is not None
+        and spec.effective_from.tzinfo is not None
+        and spec.expires_at <= spec.effective_from
+    ):
+        yield RuleError("a rule expires after the day it takes effect", where="expires")
     if len(spec.measures) > MAX_MEASURES:
         yield RuleError(f"{len(spec.measures)} measures; at most {MAX_MEASURES}", where="measures")
 

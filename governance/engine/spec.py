@@ -118,7 +118,7 @@ class RuleSpec:
     """One wording of a rule.
 
     `markets` is ("*",) for every market. `cap` counts detections per market and hour, None is no cap.
-    `effective_from` is aware or None. `text` is the policy's wording as (language, words) pairs, "*" for
+    `effective_from` and `expires_at` are aware or None; it judges nothing from `expires_at` on. `text` is the policy's wording as (language, words) pairs, "*" for
     one wording in no particular language. `share` is the part of the points a guild carries for a managed
     creator, 0 to 1.
     """
@@ -143,6 +143,7 @@ class RuleSpec:
     description: str = ""
     notice_days: int | None = None
     second_person: tuple[str, ...] = field(default=())
+    expires_at: datetime | None = None
 
     @property
     def everywhere(self) -> bool:
@@ -163,6 +164,7 @@ class RuleSpec:
             "when": self.when,
             "cooldown": format_duration(self.cooldown),
             "effective_from": self.effective_from.isoformat() if self.effective_from else None,
+            "expires": self.expires_at.isoformat() if self.expires_at else None,
             "review": self.review,
             "cap": self.cap,
             "ladder": self.ladder,
@@ -179,6 +181,7 @@ class RuleSpec:
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:
         """Inverse of `to_dict`; missing optional fields take their defaults."""
         moment = stored.get("effective_from")
+        end = stored.get("expires")
         return cls(
             code=stored["code"],
             name=stored["name"],
@@ -200,6 +203,7 @@ class RuleSpec:
             description=stored.get("description", ""),
             notice_days=stored.get("notice_days"),
             second_person=tuple(stored.get("second_person") or ()),
+            expires_at=datetime.fromisoformat(end) if end else None,
         )
 
     def digest(self) -> str:

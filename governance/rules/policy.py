@@ -298,6 +298,7 @@ def _rule(fields: Fields, code: str, names: dict[str, set[str]], kinds: Collecti
         when=fields.text("when", required=True, longest=100_000),
         cooldown=fields.duration("cooldown", timedelta(0)),
         effective_from=fields.moment("effective_from"),
+        expires_at=fields.moment("expires"),
         review=cast("Review", fields.choice("review", _REVIEWS, "human")),
         cap=_cap(fields),
         ladder=fields.text("ladder", required=True),

@@ -68,6 +68,7 @@ def version_create(*, actor: Actor, rule: Rule, spec: RuleSpec, ladder: dict[str
         markets=list(spec.markets),
         cap=spec.cap,
         effective_from=spec.effective_from,
+        expires_at=spec.expires_at,
         author_id=actor.user_id if actor.kind == "staff" else None,
     )
     version.save()

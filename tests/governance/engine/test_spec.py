@@ -34,6 +34,7 @@ FULL = RuleSpec(
     description="why",
     notice_days=15,
     second_person=("suspension",),
+    expires_at=datetime(2030, 6, 1, 6, tzinfo=UTC),
 )
 
 
