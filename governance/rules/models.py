@@ -112,7 +112,14 @@ class RuleVersion(models.Model):
     written_at = models.DateTimeField(default=timezone.now)
     frozen_at = models.DateTimeField(null=True, blank=True)
     expires_at = models.DateTimeField(null=True, blank=True, help_text=_("from then on it judges nothing"))
-    shadow_until = models.DateTimeField(null=True, blank=True)
+    shadow_until = models.DateTimeField(
+        null=True, blank=True, help_text=_("from then on a version in shadow judges nothing")
+    )
+    withdrawn_at = models.DateTimeField(
+        null=True,
+        blank=True,
+        help_text=_("when a person took it out: it no longer answers, not even for late signals of its own days"),
+    )
     door = models.CharField(max_length=8, choices=Door, blank=True, default="")
     status_reason = models.TextField(blank=True)
 
