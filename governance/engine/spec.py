@@ -118,9 +118,9 @@ class RuleSpec:
     """One wording of a rule.
 
     `markets` is ("*",) for every market. `cap` counts detections per market and hour, None is no cap.
-    `effective_from` and `expires_at` are aware or None; it judges nothing from `expires_at` on. `text` is the policy's wording as (language, words) pairs, "*" for
-    one wording in no particular language. `share` is the part of the points a guild carries for a managed
-    creator, 0 to 1.
+    `effective_from` and `expires_at` are aware or None; the rule judges nothing from `expires_at` on. `text`
+    is the policy's wording as (language, words) pairs, "*" for one wording in no particular language.
+    `share` is the part of the points a guild carries for a managed creator, 0 to 1.
     """
 
     code: str
