@@ -2,7 +2,7 @@
 
 from governance.backtests.models import Backtest, BacktestHit
 from governance.education.models import Assignment, Attempt, Completion, Lesson, Question
-from governance.launches.models import Gate, Launch, Wave
+from governance.launches.models import Announcement, Gate, Launch, Wave
 from governance.ledger.models import Event, EventSeal
 from governance.notices.models import Notice, Template
 from governance.penalties.models import (
@@ -29,6 +29,7 @@ from governance.workbench.models import Approval, Comment, Example
 
 __all__ = [
     "Alarm",
+    "Announcement",
     "Approval",
     "Assessment",
     "Assignment",

@@ -42,3 +42,24 @@ class WaveStatus(TextChoices):
     LIVE = "live", _("Live")
     ROLLED_BACK = "rolled_back", _("Rolled back")
     CANCELLED = "cancelled", _("Cancelled")
+
+
+class AnnouncementKind(TextChoices):
+    COMING = "coming", _("A rule is going to change")
+    TAKEN_BACK = "taken_back", _("The change was taken back")
+
+
+#: Read from facts whenever they are asked for; nobody can sign them.
+AUTOMATIC = frozenset({GateKind.APPROVAL, GateKind.POLICY_TEXT, GateKind.NOTICE, GateKind.LESSON})
+
+#: Who answers for a gate, and how many days after the launch was planned it is due.
+RESPONSIBLE: dict[str, tuple[Team, int]] = {
+    GateKind.APPROVAL: (Team.POLICY, 3),
+    GateKind.POLICY_TEXT: (Team.POLICY, 5),
+    GateKind.REVIEWER_GUIDE: (Team.REVIEW, 7),
+    GateKind.STAFFING: (Team.REVIEW, 7),
+    GateKind.APPEAL_STAFFING: (Team.OPERATIONS, 7),
+    GateKind.PRODUCT: (Team.PRODUCT, 7),
+    GateKind.LESSON: (Team.POLICY, 14),
+    GateKind.NOTICE: (Team.OPERATIONS, 21),
+}

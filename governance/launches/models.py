@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import uuid
 
+import pgtrigger
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from governance.launches.enums import GateKind, GateStatus, LaunchStatus, Team, WaveStatus
+from governance.launches.enums import AnnouncementKind, GateKind, GateStatus, LaunchStatus, Team, WaveStatus
 from governance.rules.models import RuleVersion
 from guilds.models import Market, User
 
@@ -130,3 +131,89 @@ class Wave(models.Model):
 
     def __str__(self) -> str:
         return f"{self.launch}, wave {self.number}"
+
+
+class Announcement(models.Model):
+    """What the guilds of one market were told about one wave: that the rule changes at `told_at`, or that it was taken back.
+
+    `asked_at` is when somebody ordered it, `sent_at` when the last guild there had its notice; the notice period counts from
+    there, with `notice_days` as the law and the rule stood then, or the longer one of today. PostgreSQL takes both moments only
+    while they are now, refuses `sent_at` while a guild of the market is without its notice, and keeps the row for ever: notice
+    cannot be back-dated. Notices name it as `announcement` and this `public_id`.
+    """
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    wave = models.ForeignKey(Wave, on_delete=models.PROTECT, related_name="announcements")
+    market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="announcements")
+    kind = models.CharField(max_length=12, choices=AnnouncementKind, default=AnnouncementKind.COMING)
+    told_at = models.DateTimeField(null=True, blank=True, help_text=_("the start that guilds were told"))
+    notice_days = models.PositiveSmallIntegerField(default=0)
+    reason = models.TextField(blank=True)
+    asked_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    asked_at = models.DateTimeField()
+    guilds = models.PositiveIntegerField(
+        default=0, help_text=_("to be told, as counted when it was asked for")
+    )
+    guilds_told = models.PositiveIntegerField(default=0)
+    sent_at = models.DateTimeField(null=True, blank=True)
+
+    ledger_type = "announcement"
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [models.Index(fields=["id"], name="announcement_unsent", condition=Q(sent_at__isnull=True))]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["wave", "market", "kind", "told_at"],
+                nulls_distinct=False,
+                name="one_announcement_per_date",
+            ),
+            models.CheckConstraint(
+                condition=Q(told_at__isnull=False) | Q(kind=AnnouncementKind.TAKEN_BACK),
+                name="announced_changes_have_a_date",
+            ),
+        ]
+        triggers = [
+            pgtrigger.Trigger(
+                name="announcement_asked_now",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert,
+                func=(
+                    "IF abs(extract(epoch FROM NEW.asked_at - clock_timestamp())) > 300 OR NEW.sent_at IS NOT NULL THEN"
+                    " RAISE EXCEPTION 'an announcement begins now and is not sent yet'"
+                    " USING ERRCODE = 'check_violation'; END IF; RETURN NEW;"
+                ),
+            ),
+            pgtrigger.Protect(
+                name="announcement_fixed",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(
+                    " OR ".join(
+                        f'OLD."{column}" IS DISTINCT FROM NEW."{column}"'
+                        for column in (
+                            "public_id wave_id market_id kind told_at notice_days reason asked_by_id asked_at".split()
+                        )
+                    )
+                    + " OR (OLD.sent_at IS NOT NULL AND OLD.sent_at IS DISTINCT FROM NEW.sent_at)"
+                ),
+            ),
+            pgtrigger.Trigger(
+                name="announcement_sent_to_all",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition("OLD.sent_at IS NULL AND NEW.sent_at IS NOT NULL"),
+                func=(
+                    "IF abs(extract(epoch FROM NEW.sent_at - clock_timestamp())) > 300 THEN"
+                    " RAISE EXCEPTION 'an announcement cannot be dated back' USING ERRCODE = 'check_violation'; END IF;"
+                    " IF EXISTS (SELECT 1 FROM guilds_guild g WHERE g.market_id = NEW.market_id"
+                    " AND g.status IN ('onboarding', 'active', 'suspended') AND NOT EXISTS (SELECT 1 FROM governance_notice n"
+                    " WHERE n.object_type = 'announcement' AND n.object_id = NEW.public_id::text AND n.guild_id = g.id)) THEN"
+                    " RAISE EXCEPTION 'a guild of the market has no notice yet' USING ERRCODE = 'check_violation'; END IF;"
+                    " RETURN NEW;"
+                ),
+            ),
+            pgtrigger.Protect(name="announcement_kept", operation=pgtrigger.Delete),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.wave}, {self.market}"

@@ -9,6 +9,7 @@ class NoticeKind(TextChoices):
     APPEAL_RECEIVED = "appeal_received", _("Appeal received")
     APPEAL_DECIDED = "appeal_decided", _("Appeal decided")
     RULE_CHANGE = "rule_change", _("A rule is going to change")
+    RULE_CHANGE_WITHDRAWN = "rule_change_withdrawn", _("A change of a rule was taken back")
     LESSON_ASSIGNED = "lesson_assigned", _("Lesson assigned")
     LESSON_REMINDER = "lesson_reminder", _("Lesson still to do")
     FEEDBACK_ANSWERED = "feedback_answered", _("Feedback answered")

@@ -30,6 +30,15 @@ PLACEHOLDERS: dict[str, frozenset[str]] = {
     ),
     NoticeKind.APPEAL_RECEIVED: frozenset("guild market measure filed_at decide_by appeal_url".split()),
     NoticeKind.APPEAL_DECIDED: frozenset("guild market measure outcome answer decided_at appeal_url".split()),
+    NoticeKind.FEEDBACK_ANSWERED: frozenset("guild market sent_at quote answer feedback_url".split()),
+    NoticeKind.RULE_CHANGE: frozenset(
+        "guild market rule rule_code rule_version clause costs starts_at lessons change_url".split()
+    ),
+    NoticeKind.RULE_CHANGE_WITHDRAWN: frozenset(
+        "guild market rule rule_code rule_version taken_back_at reason change_url".split()
+    ),
+    NoticeKind.LESSON_ASSIGNED: frozenset("guild market lesson why due_at lesson_url".split()),
+    NoticeKind.LESSON_REMINDER: frozenset("guild market lesson why due_at lesson_url".split()),
 }
 
 

@@ -1,0 +1,119 @@
+"""The last lock on the door of launches, in PostgreSQL: a launched version gets a live period only when its wave has earned it.
+
+The service that starts a wave checks the same and more, with words a person can act upon; this holds for everything else that
+can write a row. It guards versions whose door is a launch; the demo's own door is another matter.
+"""
+
+from django.db import migrations
+
+GUARD = r"""
+CREATE FUNCTION governance_live_period_guard() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    version governance_ruleversion;
+    wave governance_wave;
+    launch governance_launch;
+    source text := split_part(NEW.opened_by, ':', 1);
+    source_id bigint := nullif(substring(NEW.opened_by from ':([0-9]{1,18})$'), '')::bigint;
+BEGIN
+    SELECT * INTO version FROM governance_ruleversion WHERE id = NEW.version_id;
+    IF version.door <> 'launch' THEN
+        RETURN NEW;
+    END IF;
+    IF TG_OP = 'UPDATE' THEN
+        IF (NEW.version_id, NEW.market_id, NEW.starts_at, NEW.share, NEW.holdout, NEW.salt, NEW.opened_by)
+            IS DISTINCT FROM
+            (OLD.version_id, OLD.market_id, OLD.starts_at, OLD.share, OLD.holdout, OLD.salt, OLD.opened_by)
+            OR (OLD.ends_at IS NOT NULL AND (NEW.ends_at IS NULL OR NEW.ends_at > OLD.ends_at))
+        THEN
+            RAISE EXCEPTION 'a live period of a launched version may only end';
+        END IF;
+        RETURN NEW;
+    END IF;
+    IF abs(extract(epoch FROM NEW.starts_at - clock_timestamp())) > 300 OR NEW.market_id IS NULL THEN
+        RAISE EXCEPTION 'a launched version goes live in a market and at the moment of the act';
+    END IF;
+    IF NOT EXISTS (
+        SELECT 1 FROM governance_approval a
+        WHERE a.version_id = version.id AND a.status = 'approved' AND a.decided_by_id = version.approver_id
+        AND a.decided_by_id IS DISTINCT FROM version.author_id
+        AND NOT EXISTS (
+            SELECT 1 FROM governance_ruleversion_writers h
+            WHERE h.ruleversion_id = version.id AND h.user_id = a.decided_by_id
+        )
+    ) THEN
+        RAISE EXCEPTION 'a launched version needs the approval of somebody who had no hand in it';
+    END IF;
+    IF source = 'rollback' THEN
+        -- What a launched version replaced may come back in the instant that version ends.
+        IF NOT EXISTS (
+            SELECT 1 FROM governance_launch l
+            JOIN governance_ruleversion other ON other.id = l.version_id
+            JOIN governance_liveperiod ended ON ended.version_id = other.id AND ended.market_id = NEW.market_id
+            JOIN governance_liveperiod began ON began.version_id = other.id AND began.market_id = NEW.market_id
+            JOIN governance_liveperiod before ON before.version_id = version.id
+                AND before.market_id = NEW.market_id AND before.ends_at = began.starts_at
+            WHERE l.id = source_id AND other.rule_id = version.rule_id AND other.id <> version.id
+            AND ended.ends_at = NEW.starts_at
+        ) THEN
+            RAISE EXCEPTION 'a rollback brings back only what the launch replaced';
+        END IF;
+        RETURN NEW;
+    END IF;
+    SELECT * INTO wave FROM governance_wave WHERE source = 'wave' AND id = source_id;
+    SELECT * INTO launch FROM governance_launch WHERE id = wave.launch_id;
+    IF wave.id IS NULL OR launch.version_id <> NEW.version_id OR wave.status <> 'live'
+        OR launch.status NOT IN ('running', 'completed') OR wave.planned_at > NEW.starts_at
+    THEN
+        RAISE EXCEPTION 'a launched version goes live by a wave of its launch whose time has come';
+    END IF;
+    IF wave.decided_by_id IS NULL OR wave.decided_by_id = version.author_id OR EXISTS (
+        SELECT 1 FROM governance_ruleversion_writers h
+        WHERE h.ruleversion_id = version.id AND h.user_id = wave.decided_by_id
+    ) THEN
+        RAISE EXCEPTION 'a wave goes live on the word of somebody who did not write the rule';
+    END IF;
+    IF (NEW.share, NEW.holdout, NEW.salt) IS DISTINCT FROM (wave.share, wave.holdout, launch.salt)
+        OR (version.severity = 'S1' AND NEW.holdout > 0)
+    THEN
+        RAISE EXCEPTION 'a live period has the share, holdout and salt of its wave; for S1 there is no holdout';
+    END IF;
+    IF (
+        SELECT count(*) FROM governance_gate g WHERE g.launch_id = launch.id AND g.status = 'passed'
+        AND g.kind IN ('reviewer_guide', 'staffing', 'appeal_staffing', 'product')
+    ) < 4 THEN
+        RAISE EXCEPTION 'a gate of the launch is not signed';
+    END IF;
+    IF NOT EXISTS (
+        SELECT 1 FROM governance_wave_markets wm
+        JOIN governance_announcement a ON a.wave_id = wm.wave_id AND a.market_id = wm.market_id
+        JOIN guilds_market m ON m.id = wm.market_id
+        JOIN guilds_regime r ON r.id = m.regime_id
+        CROSS JOIN LATERAL (
+            SELECT greatest(a.notice_days, r.notice_days, coalesce((version.spec ->> 'notice_days')::integer, 0)) AS days
+        ) needed
+        WHERE wm.wave_id = wave.id AND wm.market_id = NEW.market_id AND a.kind = 'coming'
+        AND a.sent_at <= NEW.starts_at AND a.told_at <= NEW.starts_at
+        AND (
+            needed.days = 0 OR
+            ((a.sent_at AT TIME ZONE m.timezone)::date + needed.days + 1)::timestamp AT TIME ZONE m.timezone <= NEW.starts_at
+        )
+    ) THEN
+        RAISE EXCEPTION 'the notice period of the market has not run out';
+    END IF;
+    RETURN NEW;
+END $$;
+
+CREATE TRIGGER live_period_guard BEFORE INSERT OR UPDATE ON governance_liveperiod
+FOR EACH ROW EXECUTE FUNCTION governance_live_period_guard();
+"""
+
+UNGUARD = """
+DROP TRIGGER live_period_guard ON governance_liveperiod;
+DROP FUNCTION governance_live_period_guard();
+"""
+
+
+class Migration(migrations.Migration):
+    dependencies = [("governance", "0008_announcements")]
+
+    operations = [migrations.RunSQL(GUARD, UNGUARD)]
