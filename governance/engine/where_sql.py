@@ -23,7 +23,7 @@ _NUMERIC = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
 # A JSON number as the double that Python's float() makes of it. PostgreSQL's own cast fails outside a
 # double's range: from
 # half a unit beyond the largest double it is infinity, up to half the smallest one it is zero.
-_DOUBLE = (
+DOUBLE = (
     "CASE WHEN abs(({0})::numeric) >= 1.797693134862315807937e308"
     " THEN sign(({0})::numeric)::float8 * 'Infinity'::float8"
     " WHEN abs(({0})::numeric) <= 2.4703282292062327208e-324 THEN 0::float8"
@@ -39,8 +39,8 @@ class SqlFragment:
     params: dict[str, Any]
 
 
-class _Untranslatable(Exception):
-    pass
+class Untranslatable(Exception):
+    """No exact SQL is known for a part of the condition."""
 
 
 def where_sql(expression: str, prefix: str = "w") -> SqlFragment | None:
@@ -61,12 +61,12 @@ def narrowing_sql(expression: str, prefix: str = "w") -> SqlFragment | None:
 
 
 def _translated(parts: list[Node], prefix: str, *, partly: bool) -> SqlFragment | None:
-    translation = _Translation(prefix)
+    translation = Translation(prefix)
     texts: list[str] = []
     for part in parts:
         try:
             texts.append(translation.condition(part))
-        except _Untranslatable:
+        except Untranslatable:
             if not partly:
                 return None
     if not texts:
@@ -77,7 +77,9 @@ def _translated(parts: list[Node], prefix: str, *, partly: bool) -> SqlFragment 
 
 
 @dataclass
-class _Translation:
+class Translation:
+    """Exact SQL of parts of one expression; the values it binds collect in `params`."""
+
     prefix: str
     params: dict[str, Any] = field(default_factory=dict)
 
@@ -85,7 +87,7 @@ class _Translation:
         if isinstance(value, str) and (
             "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value)
         ):
-            raise _Untranslatable  # PostgreSQL has no such text
+            raise Untranslatable  # PostgreSQL has no such text
         name = f"{self.prefix}{len(self.params)}"
         self.params[name] = value
         return f"%({name})s::{cast}"
@@ -110,7 +112,7 @@ class _Translation:
         """The jsonb at signal.a.b, NULL where it or a part of the way is absent."""
         path = path_of(node)
         if path is None or path[0] != "signal" or len(path) < 2:
-            raise _Untranslatable
+            raise Untranslatable
         return "(s.data" + "".join(f" -> {self.bind(step, 'text')}" for step in path[1:]) + ")"
 
     def comparison(self, node: Binary) -> str:
@@ -118,11 +120,11 @@ class _Translation:
         if operator == "in":
             return self.membership(left, right)
         if operator not in _FLIPPED:
-            raise _Untranslatable
+            raise Untranslatable
         if isinstance(left, Literal):
             left, right, operator = right, left, _FLIPPED[operator]
         if not isinstance(right, Literal):
-            raise _Untranslatable
+            raise Untranslatable
         if operator == "==":
             return self.equal(left, right)
         if operator == "!=":
@@ -141,7 +143,7 @@ class _Translation:
             kind = "string"
             same = f"({place} #>> '{{}}') COLLATE \"C\" = {self.bind(str(right.value), 'text')}"
         else:
-            kind, same = "number", f"{_DOUBLE.format(place)} = {self.number(right)}"
+            kind, same = "number", f"{DOUBLE.format(place)} = {self.number(right)}"
         return (
             f"(CASE WHEN {place} IS NULL THEN NULL WHEN jsonb_typeof({place}) = '{kind}' THEN {same}"
             " ELSE FALSE END)"
@@ -153,24 +155,24 @@ class _Translation:
             bound = self.bind(str(right.value), "text")
             kind, result = "string", f"({place} #>> '{{}}') COLLATE \"C\" {_NUMERIC[operator]} {bound}"
         else:
-            kind, result = "number", f"{_DOUBLE.format(place)} {_NUMERIC[operator]} {self.number(right)}"
+            kind, result = "number", f"{DOUBLE.format(place)} {_NUMERIC[operator]} {self.number(right)}"
         return f"(CASE WHEN jsonb_typeof({place}) = '{kind}' THEN {result} END)"
 
     def number(self, literal: Literal) -> str:
         value = literal.value
         if literal.kind not in ("int", "double") or not isinstance(value, (int, float)):
-            raise _Untranslatable
+            raise Untranslatable
         if not math.isfinite(value) or abs(value) >= _EXACT:
-            raise _Untranslatable
+            raise Untranslatable
         return self.bind(float(value), "float8")
 
     def membership(self, left: Node, right: Node) -> str:
         if not isinstance(right, ListOf) or not right.items:
-            raise _Untranslatable
+            raise Untranslatable
         cases: list[str] = []
         for item in right.items:
             if not isinstance(item, Literal):
-                raise _Untranslatable
+                raise Untranslatable
             cases.append(self.equal(left, item))
         return "(" + " OR ".join(cases) + ")"
 
@@ -184,7 +186,7 @@ class _Translation:
         }
         wanted = node.args[0] if len(node.args) == 1 else None
         if node.function not in searches or not isinstance(wanted, Literal) or wanted.kind != "string":
-            raise _Untranslatable
+            raise Untranslatable
         place = self.field(node.target)
         bound = self.bind(str(wanted.value), "text")
         found = searches[node.function](f"({place} #>> '{{}}')", bound)
@@ -197,7 +199,7 @@ class _Translation:
         asked = node.args[0] if node.function == "has" and len(node.args) == 1 else None
         path = path_of(asked) if isinstance(asked, Select) else None
         if not isinstance(asked, Select) or path is None or path[0] != "signal":
-            raise _Untranslatable
+            raise Untranslatable
         name = self.bind(asked.field, "text")
         if len(path) == 2:
             return f"(jsonb_typeof(s.data) = 'object' AND s.data ? {name})"
