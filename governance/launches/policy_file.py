@@ -29,6 +29,10 @@ from guilds.accounts.enums import Role
 from guilds.errors import InvalidInput
 from guilds.models import Market, Regime
 
+#: What the console keeps about a risk and a policy file does not say.
+NOT_IN_THE_FILE_OF_RISKS = frozenset(
+    "definition category treatment treatment_note review_on reviewed_at retired_at".split()
+)
 #: Two files are never loaded at the same time.
 LOAD_LOCK = 7_170_100
 
@@ -195,7 +199,7 @@ class _Load:
                 likelihood=spec.likelihood,
                 owner=spec.owner or "unassigned",
             )
-            self._upsert(risk, "risk", spec.line, f"risks[{index}]", keep={"definition"})
+            self._upsert(risk, "risk", spec.line, f"risks[{index}]", keep=NOT_IN_THE_FILE_OF_RISKS)
 
     def _ladders(self) -> None:
         for index, spec in enumerate(self.policy.ladders):

@@ -37,3 +37,4 @@ class Scope(TextChoices):
     APPEALS_WRITE = "appeals:write", _("File and withdraw appeals")
     INSIGHTS_READ = "insights:read", _("Read scorecards")
     EVENTS_READ = "events:read", _("Read the ledger feed")
+    FEEDBACK_WRITE = "feedback:write", _("Send feedback and read its answers")

@@ -7,7 +7,7 @@ import pytest
 from governance.ledger.models import Event
 from governance.models import Risk
 from governance.risks.selectors import risks_by_priority, risks_without_rule
-from governance.risks.services import risk_create, risk_score
+from governance.risks.services import risk_change, risk_create
 from guilds.accounts.actor import Actor
 from guilds.errors import Conflict, InvalidInput, NotAllowed, NotFound
 from tests import factories
@@ -35,7 +35,9 @@ def test_a_risk_is_recorded_and_ranked() -> None:
 
 def test_a_new_score_keeps_the_old_one_in_the_ledger() -> None:
     add("ONE", 2, 2)
-    risk_score(actor=analyst(), code="ONE", harm=5, likelihood=2, reason="Two cases in a week.")
+    risk_change(
+        actor=analyst(), risk_id=Risk.objects.get().pk, changes={"harm": 5}, reason="Two cases in a week."
+    )
     assert Risk.objects.get().priority == 10
     event = Event.objects.get(act="risk.changed")
     assert (event.before["harm"], event.after["harm"], event.reason) == (2, 5, "Two cases in a week.")
@@ -47,14 +49,15 @@ def test_what_is_refused_changes_nothing() -> None:
         add("ONE")
     with pytest.raises(InvalidInput):
         add("TWO", harm=6)
+    one = Risk.objects.get().pk
     with pytest.raises(NotAllowed):
-        risk_score(
-            actor=Actor.staff(factories.staff("auditor")), code="ONE", harm=1, likelihood=1, reason="So."
+        risk_change(
+            actor=Actor.staff(factories.staff("auditor")), risk_id=one, changes={"harm": 1}, reason="So."
         )
     with pytest.raises(InvalidInput):
-        risk_score(actor=analyst(), code="ONE", harm=1, likelihood=1, reason=" ")
+        risk_change(actor=analyst(), risk_id=one, changes={"harm": 1}, reason=" ")
     with pytest.raises(NotFound):
-        risk_score(actor=analyst(), code="NONE", harm=1, likelihood=1, reason="So.")
+        risk_change(actor=analyst(), risk_id=0, changes={"harm": 1}, reason="So.")
     assert [(risk.code, risk.harm) for risk in Risk.objects.all()] == [("ONE", 3)]
     assert Event.objects.count() == 1
 
