@@ -83,9 +83,11 @@ def test_publishing_again_rewords_and_keeps_the_day() -> None:
     second = _publish(title={"en": "The logo"})
 
     assert (second.pk, second.published_at) == (first.pk, first.published_at)
-    created, reworded = Event.objects.filter(act="lesson.published").order_by("pk")
+    assert Event.objects.filter(act="lesson.published").count() == 1
+    created, reworded = Event.objects.filter(act="lesson.saved").order_by("pk")
     assert created.before == {}
-    assert reworded.before["title"] == {"en": "Our logo"}
+    assert reworded.before == {"title": {"en": "Our logo"}}
+    assert reworded.after == {"title": {"en": "The logo"}}
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,32 @@
+"""The writers of education: lessons, assignments, attempts and completions."""
+
+from governance.education.services.assignments import (
+    Order,
+    assignment_cancel,
+    assignments_make,
+    assignments_remind_due,
+    assignments_withdraw,
+    lesson_assign,
+)
+from governance.education.services.completions import attempt_make, lesson_complete
+from governance.education.services.lessons import (
+    lesson_publish,
+    lesson_save,
+    lesson_withdraw,
+    questions_set,
+)
+
+__all__ = [
+    "Order",
+    "assignment_cancel",
+    "assignments_make",
+    "assignments_remind_due",
+    "assignments_withdraw",
+    "attempt_make",
+    "lesson_assign",
+    "lesson_complete",
+    "lesson_publish",
+    "lesson_save",
+    "lesson_withdraw",
+    "questions_set",
+]
