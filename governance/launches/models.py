@@ -201,7 +201,9 @@ class Announcement(models.Model):
                 name="announcement_sent_to_all",
                 when=pgtrigger.Before,
                 operation=pgtrigger.Update,
-                condition=pgtrigger.Condition("OLD.sent_at IS NULL AND NEW.sent_at IS NOT NULL"),
+                condition=pgtrigger.Condition(
+                    "OLD.sent_at IS NULL AND NEW.sent_at IS NOT NULL AND NEW.kind = 'coming'"
+                ),
                 func=(
                     "IF abs(extract(epoch FROM NEW.sent_at - clock_timestamp())) > 300 THEN"
                     " RAISE EXCEPTION 'an announcement cannot be dated back' USING ERRCODE = 'check_violation'; END IF;"
