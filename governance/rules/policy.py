@@ -8,13 +8,10 @@ database: what exists there already is passed in as `known_*`.
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 from functools import cache
-from typing import cast
 from zoneinfo import available_timezones
 
 import yaml
 
-from governance.engine import MeasureSpec, RuleSpec, check_rule
-from governance.engine.spec import Charge, Per, Review
 from governance.rules.policy_entries import (
     NO_REGIME,
     BandSpec,
@@ -25,6 +22,7 @@ from governance.rules.policy_entries import (
     RegimeSpec,
     RiskSpec,
 )
+from governance.rules.policy_rules import EVERYWHERE, read_rule, refers
 from governance.rules.yaml_fields import Fields, Problem, Reader, compose, is_plain, line_of
 
 __all__ = [
@@ -41,8 +39,6 @@ __all__ = [
     "parse_policy",
 ]
 
-SEVERITIES = ("S1", "S2", "S3", "S4")
-EVERYWHERE = "*"
 MAX_ENTRIES = 1_000  # of one section
 
 # section → (longest code, may it have dots)
@@ -54,7 +50,6 @@ _SECTIONS = {
     "bands": (40, False),
     "rules": (60, True),
 }
-_REVIEWS = ("auto", "human", "dual")
 
 
 @cache
@@ -108,7 +103,7 @@ def parse_policy(
         risks=tuple(_risk(fields, code) for code, fields in sections["risks"]),
         ladders=tuple(_ladder(fields, code, known_kinds) for code, fields in sections["ladders"]),
         bands=tuple(_band(fields, code, known_kinds) for code, fields in sections["bands"]),
-        rules=tuple(_rule(fields, code, names, known_kinds) for code, fields in sections["rules"]),
+        rules=tuple(read_rule(fields, code, names, known_kinds) for code, fields in sections["rules"]),
         rule_lines=tuple((code, line_of(fields.node)) for code, fields in sections["rules"]),
     )
     if problems:
@@ -166,7 +161,7 @@ def _market(fields: Fields, code: str, regimes: Collection[str]) -> MarketSpec:
         fields.fault(
             "timezone", f"{market.timezone!r} is not a time zone", "an IANA name such as Europe/Berlin"
         )
-    _refers(fields, "regime", market.regime, regimes)
+    refers(fields, "regime", market.regime, regimes)
     fields.done()
     return market
 
@@ -270,108 +265,3 @@ def _band(fields: Fields, code: str, kinds: Collection[str] | None) -> BandSpec:
     )
     fields.done()
     return band
-
-
-def _rule(fields: Fields, code: str, names: dict[str, set[str]], kinds: Collection[str] | None) -> RuleSpec:
-    violation = fields.inner("violation", required=True)
-    violation_code, severity = "", None
-    if violation is not None:
-        violation_code = violation.code()
-        severity = violation.choice("severity", SEVERITIES)
-        if severity is None and violation.place("severity") is violation.node:
-            violation.fault("severity", "this field is missing", f"one of {', '.join(SEVERITIES)}")
-        violation.done()
-    measures: list[MeasureSpec] = []
-    places: dict[str, yaml.Node] = {}
-    for index, inner in enumerate(fields.listed("measures")):
-        measures.append(_measure(inner))
-        for name in ("name", "types", "where", "window", "per", "aggregate"):
-            places[f"measures[{index}].{name}"] = inner.place(name)
-    spec = RuleSpec(
-        code=code,
-        name=fields.text("name", code),
-        risk=fields.text("risk", required=True),
-        violation_code=violation_code,
-        severity=severity or "",
-        on=fields.texts("on", required=True),
-        measures=tuple(measures),
-        when=fields.text("when", required=True, longest=100_000),
-        cooldown=fields.duration("cooldown", timedelta(0)),
-        effective_from=fields.moment("effective_from"),
-        expires_at=fields.moment("expires"),
-        review=cast("Review", fields.choice("review", _REVIEWS, "human")),
-        cap=_cap(fields),
-        ladder=fields.text("ladder", required=True),
-        markets=fields.texts("markets", (EVERYWHERE,)),
-        charge=cast("Charge | None", fields.choice("charge", ("own", "share"))),
-        share=fields.number("share", least=0, most=1),
-        text=_wording(fields),
-        description=fields.text("description", longest=10_000),
-        notice_days=fields.optional_whole("notice_days", least=0, most=365),
-        second_person=fields.texts("second_person"),
-    )
-    _refers(fields, "risk", spec.risk, names["risks"])
-    _refers(fields, "ladder", spec.ladder, names["ladders"])
-    for market in spec.markets:
-        _refers(fields, "markets", market, names["markets"])
-    for kind in spec.second_person if kinds is not None else ():
-        _refers(fields, "second_person", kind, kinds or ())
-    fields.done()
-    _engine_problems(fields, spec, places)
-    return spec
-
-
-def _measure(fields: Fields) -> MeasureSpec:
-    measure = MeasureSpec(
-        name=fields.text("name", required=True),
-        types=fields.texts("types"),
-        where=fields.text("where", longest=100_000) or None,
-        window=fields.duration("window", timedelta(days=30), required=True),
-        per=cast("Per", fields.choice("per", ("guild", "creator"), "guild")),
-        aggregate=fields.text("aggregate", "count"),
-    )
-    fields.done()
-    return measure
-
-
-def _cap(fields: Fields) -> int | None:
-    node = fields.found.get("cap")
-    if isinstance(node, yaml.ScalarNode) and node.value == "none":
-        fields.take("cap")
-        return None
-    return fields.optional_whole("cap", least=1, most=10_000_000)
-
-
-def _wording(fields: Fields) -> tuple[tuple[str, str], ...]:
-    """`text` is one wording, or one per language."""
-    if not isinstance(fields.found.get("text"), yaml.MappingNode):
-        written = fields.text("text", longest=20_000)
-        return ((EVERYWHERE, written),) if written else ()
-    inner = fields.inner("text")
-    if inner is None:
-        return ()
-    wordings = {language: inner.text(language, longest=20_000) for language in list(inner.found)}
-    return tuple(sorted((language, words) for language, words in wordings.items() if words))
-
-
-def _refers(fields: Fields, name: str, code: str, known: Collection[str]) -> None:
-    if code and code not in known:
-        some = ", ".join(sorted(known)[:10]) or "nothing yet"
-        fields.fault(name, f"{code!r} is not known", f"define it in this file; known are {some}")
-
-
-def _engine_problems(fields: Fields, spec: RuleSpec, places: dict[str, yaml.Node]) -> None:
-    """What the rule language refuses, on the line of the file where it stands; fields already blamed stay
-    as they are.
-    """
-    blamed = frozenset(fields.reader.blamed)
-    for error in check_rule(spec):
-        path = fields.at(error.where)
-        node = places.get(error.where) or fields.place(error.where)
-        if path in blamed or (error.where == "on" and not spec.on and "on" in fields.found):
-            continue
-        line = line_of(node)
-        if isinstance(node, yaml.ScalarNode) and error.line is not None:
-            line += error.line - 1 + (node.style in ("|", ">"))
-        where = f" (character {error.position + 1})" if error.position is not None else ""
-        fields.reader.report(Problem(line, path, f"{error.message}{where}"))
