@@ -128,6 +128,7 @@ def version(
     status: str = "live",
     live_since: dt.datetime | None = dt.datetime(2010, 1, 1, tzinfo=UTC),
     ladder: dict[str, Any] | None = None,
+    author: User | None = None,
     **spec: Any,
 ) -> RuleVersion:
     """A rule version, live everywhere since 2010 unless told otherwise. `spec` overrides fields of its policy form."""
@@ -166,6 +167,7 @@ def version(
         markets=full["markets"],
         cap=full["cap"],
         effective_from=live_since,
+        author=author,
         door="demo" if status in {"live", "paused"} else "",
         frozen_at=None if status == "draft" else timezone.now(),
     )

@@ -6,6 +6,8 @@ import datetime as dt
 from dataclasses import replace
 from typing import Any
 
+from django.utils import timezone
+
 from config.world.people import SYSTEM, People
 from config.world.population import DAY
 from config.world.replay import Replay, detect
@@ -14,7 +16,8 @@ from governance.education.services import lesson_complete, lesson_publish
 from governance.engine import RuleSpec
 from governance.rules.models import Rule, RuleVersion
 from governance.rules.selectors import rule_by_code, version_of
-from governance.rules.services import version_create, version_pause, version_to_shadow
+from governance.rules.services import version_create, version_pause
+from governance.rules.shadow import shadow_start
 from governance.signals.services import signals_ingest
 from governance.violations.detection_queue import shards_at_work
 from governance.webhooks.enums import WebhookType
@@ -60,9 +63,10 @@ def _shadow(people: People) -> None:
     version = _reworded(
         people, rule_by_code("DAT-IDLE"), when=stricter, description="Would one stream be enough?"
     )
-    version_to_shadow(
+    shadow_start(
         actor=people.staff["launcher"],
         version_id=version.pk,
+        until=timezone.now() + (SHADOW_DAYS + 14) * DAY,
         reason="See how many more it would find before it counts.",
     )
 

@@ -11,8 +11,8 @@ from django.utils import timezone
 from governance.ledger.services import record
 from governance.rules.enums import Door, VersionStatus
 from governance.rules.models import LivePeriod, RuleVersion
+from governance.rules.periods import periods_close
 from governance.rules.selectors import CURRENT
-from governance.rules.services import periods_end
 from governance.rules.transitions import check
 from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role
@@ -59,7 +59,7 @@ def _activate(actor: Actor, version: RuleVersion) -> RuleVersion:
             .filter(rule=version.rule_id, status__in=CURRENT)
         ):
             _supersede(actor, former, version)
-            periods_end(former, max(now, starts_at))
+            periods_close(version=former, at=max(now, starts_at))
         LivePeriod.objects.create(version=version, starts_at=starts_at, opened_by="demo")
     version.status = VersionStatus.LIVE
     version.status_reason = ""

@@ -23,8 +23,8 @@ from governance.rules.services import (
     version_pause,
     version_resume,
     version_retire,
-    version_to_shadow,
 )
+from governance.rules.shadow import shadow_start
 from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role
 from guilds.console.acts import Answer, act
@@ -285,7 +285,7 @@ class RuleVersionAdmin(ConsoleAdmin[RuleVersion]):
         icon="visibility",
     )
     def to_shadow(self, actor: Actor, version: RuleVersion, values: Mapping[str, Any]) -> Answer:
-        version_to_shadow(actor=actor, version_id=version.pk, reason=values["reason"])
+        shadow_start(actor=actor, version_id=version.pk, reason=values["reason"])
         return None
 
     @act(

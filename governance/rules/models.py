@@ -118,7 +118,9 @@ class RuleVersion(models.Model):
     withdrawn_at = models.DateTimeField(
         null=True,
         blank=True,
-        help_text=_("when a person took it out: it no longer answers, not even for late signals of its own days"),
+        help_text=_(
+            "when a person took it out: it no longer answers, not even for late signals of its own days"
+        ),
     )
     door = models.CharField(max_length=8, choices=Door, blank=True, default="")
     status_reason = models.TextField(blank=True)

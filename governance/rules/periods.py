@@ -1,13 +1,14 @@
 """Live periods: the rows that prove where and when a version was in force, and the last guards before one is written.
 
 These functions are steps of other services (a launch's waves, the demo's door, retirement, expiry), never acts of their own: the
-caller has locked the version, checked the actor, and records the event. The guards here hold all the same, whoever calls.
+caller has locked the version, checked the actor, and records the event. The guards here hold all the same, whoever calls, and
+PostgreSQL keeps the door of launches once more.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
@@ -22,17 +23,6 @@ from guilds.models import Market
 #: How far a start or an end may lie from now: the time between a service's look at the clock and its last write.
 CLOCK_SLACK = dt.timedelta(minutes=1)
 
-#: Asked before a launched version gets a period: (version, opened_by, market ids). Raises NotAllowed when the launch does not
-#: stand behind it.
-Proof = Callable[[RuleVersion, str, Collection[int]], None]
-
-_proofs: dict[str, Proof] = {}
-
-
-def register_proof(kind: str, proof: Proof) -> None:
-    """Let `proof` answer for periods opened by "<kind>:…". Launches register theirs; without one nothing opens."""
-    _proofs[kind] = proof
-
 
 def period_open(
     *,
@@ -46,12 +36,13 @@ def period_open(
 ) -> list[LivePeriod]:
     """Open one period per market, without an end. `starts_at` is now: a version is never live before the act that makes it so.
 
-    The version must be live already, through a door; for a launched one the launch named by `opened_by` ("wave:12") is asked
-    to prove that it may. Raises NotAllowed (`launch_required`, `approval_required`, `expired`), InvalidInput, Conflict (the
+    The version must be live already, through a door. For a launched one `opened_by` names its wave ("wave:12") or the rollback
+    that brings it back ("rollback:12"), and a trigger of PostgreSQL asks those whether it has been earned; one that the demo made
+    live only ever comes back. Raises NotAllowed (`launch_required`, `approval_required`, `expired`), InvalidInput, Conflict (the
     version has an open period there).
     """
     stored = RuleVersion.objects.select_for_update(of=("self",), no_key=True).get(pk=version.pk)
-    _check_door(stored, opened_by, market_ids)
+    _check_door(stored, opened_by)
     now = timezone.now()
     if abs(starts_at - now) > CLOCK_SLACK:
         raise InvalidInput("A version goes live at the moment of the act.", field="starts_at")
@@ -80,20 +71,21 @@ def period_open(
         raise Conflict("The version is live in one of these markets already.", code="already_live") from error
 
 
-def _check_door(version: RuleVersion, opened_by: str, market_ids: Collection[int]) -> None:
-    refused = NotAllowed("A rule goes live by a launch.", code="launch_required")
-    if version.status != VersionStatus.LIVE or version.door != Door.LAUNCH:
-        raise refused
+def _check_door(version: RuleVersion, opened_by: str) -> None:
+    door, _, source = opened_by.partition(":")
+    known = door in {"wave", "rollback"} and source.isdecimal()
+    if version.status != VersionStatus.LIVE or not version.door or not known:
+        raise NotAllowed("A rule goes live by a launch.", code="launch_required")
+    if version.door == Door.DEMO:
+        if door != "rollback" or not version.live_periods.filter(ends_at__isnull=False).exists():
+            raise NotAllowed("A rule goes live by a launch.", code="launch_required")
+        return
     approver = version.approver_id
     if approver is None or approver == version.author_id or version.writers.filter(pk=approver).exists():
         raise NotAllowed(
             "A version goes live only with the approval of somebody who had no hand in it.",
             code="approval_required",
         )
-    proof = _proofs.get(opened_by.partition(":")[0])
-    if proof is None:
-        raise refused
-    proof(version, opened_by, market_ids)
 
 
 def _check_markets(version: RuleVersion, market_ids: Collection[int]) -> None:
@@ -130,6 +122,6 @@ def periods_close(
     if at < earliest and at != version.expires_at:
         raise InvalidInput("A live period does not end in the past.", field="ends_at")
     found = open_periods(version, market_ids)
-    markets = list(found.values_list("market_id", flat=True))
+    markets: list[int | None] = list(found.values_list("market_id", flat=True))
     found.update(ends_at=Greatest(F("starts_at"), at))
     return markets

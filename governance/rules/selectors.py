@@ -6,16 +6,20 @@ import datetime as dt
 
 from django.db.models import CharField, Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Cast
+from django.utils import timezone
 
 from governance.ledger.models import Event
 from governance.rules.enums import VersionStatus
-from governance.rules.models import Finding, LivePeriod, Rule, RuleVersion
+from governance.rules.models import Finding, LivePeriod, Rule, RuleException, RuleVersion
 from guilds.accounts.actor import Actor
 from guilds.errors import NotFound
 from guilds.models import Market
 
-#: A rule has at most one version in these states; PostgreSQL holds it.
+#: A rule may have several versions in these states, by market or by share of guilds; the newest that governs a guild is in force.
 CURRENT = (VersionStatus.LIVE, VersionStatus.PAUSED)
+
+#: How long before a version expires its people are told.
+EXPIRY_WARNING_DAYS = 14
 
 
 def periods_covering(at: dt.datetime) -> Q:
@@ -31,7 +35,9 @@ def live_versions(at: dt.datetime) -> QuerySet[RuleVersion]:
 
 def was_live(version: RuleVersion, market_id: int, at: dt.datetime) -> bool:
     """Whether the version was live in the market at the moment. A paused version still counts: what it would have found
-    waits and is looked at when it resumes."""
+    waits and is looked at when it resumes. Which guilds it governed is another question, see governance.rules.rollout."""
+    if version.expires_at is not None and version.expires_at <= at:
+        return False
     if not LivePeriod.objects.filter(
         periods_covering(at), Q(market__isnull=True) | Q(market_id=market_id), version=version
     ).exists():
@@ -48,7 +54,7 @@ def rule_by_code(code: str) -> Rule:
 
 
 def version_of(rule: Rule, number: int | None = None) -> RuleVersion:
-    """The version of that number; without one the version in force, else the newest. NotFound when there is none."""
+    """The version of that number; without one the newest in force, else the newest of all. NotFound when there is none."""
     versions = rule.versions.select_related("rule").order_by("-number")
     if number is not None:
         found = versions.filter(number=number).first()
@@ -57,6 +63,33 @@ def version_of(rule: Rule, number: int | None = None) -> RuleVersion:
     if found is None:
         raise NotFound(f"{rule.code} has no version{f' {number}' if number else ''}.", field="version")
     return found
+
+
+def versions_expiring(days: int = EXPIRY_WARNING_DAYS) -> QuerySet[RuleVersion]:
+    """Versions that judge now and will stop within so many days, the next first."""
+    now = timezone.now()
+    return (
+        RuleVersion.objects.filter(
+            status__in=(*CURRENT, VersionStatus.SHADOW),
+            expires_at__gt=now,
+            expires_at__lte=now + dt.timedelta(days=days),
+        )
+        .select_related("rule")
+        .order_by("expires_at", "pk")
+    )
+
+
+def exceptions_visible_to(actor: Actor) -> QuerySet[RuleException]:
+    """Exceptions for guilds of the actor's markets; none for whoever acts for a guild."""
+    found = RuleException.objects.select_related("rule", "guild__market", "granted_by")
+    if actor.guild_id is not None:
+        return found.none()
+    return found if actor.market_ids is None else found.filter(guild__market__in=actor.market_ids)
+
+
+def exceptions_standing(at: dt.datetime) -> Q:
+    """Exceptions that silence their rule for a signal of the moment."""
+    return Q(starts_at__lte=at, expires_at__gt=at) & (Q(ended_at__isnull=True) | Q(ended_at__gt=at))
 
 
 def newest_versions() -> dict[str, RuleVersion]:

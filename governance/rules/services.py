@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
-from django.db.models.functions import Greatest
 from django.utils import timezone
 
 from governance.engine import RuleSpec
 from governance.ledger.services import record
 from governance.rules.enums import VersionStatus
-from governance.rules.models import LivePeriod, Rule, RuleVersion
-from governance.rules.selectors import locked_version
+from governance.rules.models import Rule, RuleVersion
+from governance.rules.periods import periods_close
+from governance.rules.selectors import CURRENT, locked_version
 from governance.rules.transitions import check
 from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role
@@ -28,13 +28,13 @@ MAY_PAUSE = (Role.LAUNCHER, Role.ANALYST, Role.APPROVER, Role.ENFORCER)
 DETECT_SWEEP = "governance.violations.detect_sweep"
 
 
-def _require_reason(reason: str) -> str:
+def require_reason(reason: str) -> str:
     if not reason.strip():
         raise InvalidInput("Give a reason.", field="reason")
     return reason.strip()
 
 
-def _require_markets(actor: Actor, version: RuleVersion, *, every: bool) -> None:
+def require_markets(actor: Actor, version: RuleVersion, *, every: bool) -> None:
     """The actor's markets must include every market of the version, or at least one of them."""
     if actor.market_ids is None:
         return
@@ -89,8 +89,8 @@ def version_pause(*, actor: Actor, version_id: int, reason: str) -> RuleVersion:
     """
     version = locked_version(version_id)
     actor.require_role(*MAY_PAUSE)
-    _require_markets(actor, version, every=False)
-    return _move(actor, version, VersionStatus.PAUSED, _require_reason(reason), act="rule_version.paused")
+    require_markets(actor, version, every=False)
+    return move(actor, version, VersionStatus.PAUSED, require_reason(reason), act="rule_version.paused")
 
 
 @transaction.atomic
@@ -98,44 +98,46 @@ def version_resume(*, actor: Actor, version_id: int, reason: str) -> RuleVersion
     """Let a paused version go on, first with the signals that waited. Records `rule_version.resumed`."""
     version = locked_version(version_id)
     actor.require_role(Role.LAUNCHER)
-    _require_markets(actor, version, every=True)
+    require_markets(actor, version, every=True)
     if version.status != VersionStatus.PAUSED:
         raise InvalidTransition("Only a paused version can be resumed.")
-    moved = _move(actor, version, VersionStatus.LIVE, _require_reason(reason), act="rule_version.resumed")
+    moved = move(actor, version, VersionStatus.LIVE, require_reason(reason), act="rule_version.resumed")
     nudge(DETECT_SWEEP)
     return moved
 
 
 @transaction.atomic
 def version_retire(*, actor: Actor, version_id: int, reason: str) -> RuleVersion:
-    """End a version for good. What it found stays; signals that waited for it are dropped. Records `rule_version.retired`."""
+    """Withdraw a version for good: it no longer answers, not even for late signals of its own days. What it found stays; signals
+    that waited for it are dropped. Records `rule_version.retired`.
+    """
     version = locked_version(version_id)
     actor.require_role(Role.LAUNCHER)
-    _require_markets(actor, version, every=True)
-    moved = _move(actor, version, VersionStatus.RETIRED, _require_reason(reason), act="rule_version.retired")
-    periods_end(version, timezone.now())
+    require_markets(actor, version, every=True)
+    moved = move(actor, version, VersionStatus.RETIRED, require_reason(reason), act="rule_version.retired")
+    now = timezone.now()
+    version.withdrawn_at = now
+    version.save(update_fields=["withdrawn_at"])
+    periods_close(version=version, at=now)
     nudge(DETECT_SWEEP)
     return moved
 
 
-@transaction.atomic
-def version_to_shadow(*, actor: Actor, version_id: int, reason: str) -> RuleVersion:
-    """Let a version judge without consequence: a draft before its launch, or a live one that is taken back.
-
-    Records `rule_version.shadowed`.
+def move(
+    actor: Actor,
+    version: RuleVersion,
+    to: VersionStatus,
+    reason: str,
+    *,
+    act: str,
+    after: Mapping[str, Any] | None = None,
+) -> RuleVersion:
+    """One change of status of a locked version, with its event: a step of the services of this concept. It resumes a version and
+    never makes one live that was not: NotAllowed (`launch_required`).
     """
-    version = locked_version(version_id)
-    actor.require_role(Role.LAUNCHER, Role.ANALYST)
-    _require_markets(actor, version, every=True)
-    if version.status != VersionStatus.DRAFT:
-        actor.require_role(Role.LAUNCHER)
-    moved = _move(actor, version, VersionStatus.SHADOW, _require_reason(reason), act="rule_version.shadowed")
-    periods_end(version, timezone.now())
-    return moved
-
-
-def _move(actor: Actor, version: RuleVersion, to: VersionStatus, reason: str, *, act: str) -> RuleVersion:
     check(version.status, to)
+    if to == VersionStatus.LIVE and version.status != VersionStatus.PAUSED:
+        raise NotAllowed("A rule goes live by a launch.", code="launch_required")
     before = version.status
     version.status = to
     version.status_reason = reason
@@ -146,7 +148,7 @@ def _move(actor: Actor, version: RuleVersion, to: VersionStatus, reason: str, *,
         act=act,
         obj=version,
         before={"status": before},
-        after={"status": to.value},
+        after={"status": to.value, **(after or {})},
         reason=reason,
     )
     return version
@@ -161,11 +163,36 @@ def version_pause_itself(*, version_id: int, reason: str) -> RuleVersion | None:
     if version.status != VersionStatus.LIVE:
         return None
     actor = Actor.system(f"rule {version.public_id}")
-    return _move(actor, version, VersionStatus.PAUSED, reason, act="rule_version.paused")
+    return move(actor, version, VersionStatus.PAUSED, reason, act="rule_version.paused")
 
 
-def periods_end(version: RuleVersion, at: dt.datetime) -> None:
-    """Close the version's open live periods at the moment; one that has not begun by then becomes empty."""
-    LivePeriod.objects.filter(version=version, ends_at__isnull=True).update(
-        ends_at=Greatest(F("starts_at"), at)
+@transaction.atomic
+def versions_expire_due(now: dt.datetime | None = None) -> int:
+    """Retire the versions whose expiry has come; returns how many. Records `rule_version.expired`.
+
+    Their live periods end at the expiry itself, however late the sweep is; for late signals of its own days an expired version
+    still answers. A paused one stays paused, for what waits has to be decided upon by a person; once it resumes it is retired.
+    """
+    now = now or timezone.now()
+    due = (
+        RuleVersion.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
+        .select_related("rule")
+        .filter(status__in=(*CURRENT, VersionStatus.SHADOW), expires_at__lte=now)
+        .order_by("pk")
     )
+    actor = Actor.system("expiry")
+    retired = 0
+    for version in due:
+        assert version.expires_at is not None  # filtered above
+        expiry = {"expires_at": version.expires_at.isoformat()}
+        ended = periods_close(version=version, at=version.expires_at)
+        reason = "Its day of expiry has come."
+        if version.status != VersionStatus.PAUSED:
+            move(actor, version, VersionStatus.RETIRED, reason, act="rule_version.expired", after=expiry)
+            retired += 1
+        elif ended:
+            after = {"status": version.status, **expiry}
+            record(actor=actor, act="rule_version.expired", obj=version, after=after, reason=reason)
+    if retired:
+        nudge(DETECT_SWEEP)
+    return retired

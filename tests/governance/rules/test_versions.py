@@ -15,7 +15,8 @@ from governance.models import LivePeriod, RuleVersion
 from governance.rules import transitions
 from governance.rules.enums import VersionStatus
 from governance.rules.selectors import live_versions, was_live
-from governance.rules.services import version_pause, version_resume, version_retire, version_to_shadow
+from governance.rules.services import version_pause, version_resume, version_retire
+from governance.rules.shadow import shadow_start
 from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role
 from guilds.errors import DomainError, InvalidInput, InvalidTransition, NotAllowed, NotFound
@@ -47,9 +48,14 @@ MAY: dict[Act, set[str]] = {
     version_pause: {"launcher", "analyst", "approver", "enforcer"},
     version_resume: {"launcher"},
     version_retire: {"launcher"},
-    version_to_shadow: {"launcher"},
+    shadow_start: {"launcher"},
 }
-FROM = {version_pause: "live", version_resume: "paused", version_retire: "live", version_to_shadow: "live"}
+FROM: dict[Act, str] = {
+    version_pause: "live",
+    version_resume: "paused",
+    version_retire: "live",
+    shadow_start: "live",
+}
 
 
 @pytest.mark.parametrize("role", Role.values)
@@ -95,7 +101,7 @@ def test_only_a_paused_version_resumes() -> None:
 
 def test_an_analyst_may_try_a_draft_in_shadow() -> None:
     draft = factories.version(status="draft", live_since=None)
-    version_to_shadow(actor=staff("analyst"), version_id=draft.pk, reason="Try it.")
+    shadow_start(actor=staff("analyst"), version_id=draft.pk, reason="Try it.")
     draft.refresh_from_db()
     assert draft.status == "shadow"
 
