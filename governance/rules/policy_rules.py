@@ -125,7 +125,8 @@ def _engine_problems(fields: Fields, spec: RuleSpec, places: dict[str, yaml.Node
     for error in check_rule(spec):
         path = fields.at(error.where)
         node = places.get(error.where) or fields.place(error.where)
-        if path in blamed or (error.where == "on" and not spec.on and "on" in fields.found):
+        inside = error.where != "measures" and any(place.startswith(f"{path}[") for place in blamed)
+        if path in blamed or inside:
             continue
         line = line_of(node)
         if isinstance(node, yaml.ScalarNode) and error.line is not None:

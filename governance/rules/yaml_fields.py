@@ -22,8 +22,8 @@ MAX_LEVELS = 20
 _CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]*")
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9_\-]*")
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,17})")
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,9})?")
-_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,30})?")
+NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -88,7 +88,7 @@ def line_of(node: yaml.Node) -> int:
 
 def is_null(node: yaml.Node) -> bool:
     """True for an empty value, ~ or null written plainly."""
-    return is_plain(node) and node.value in _NULLS
+    return is_plain(node) and node.value in NULLS
 
 
 def is_plain(node: yaml.Node) -> bool:
