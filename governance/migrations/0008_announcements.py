@@ -9,61 +9,194 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('governance', '0007_versions_withdrawn'),
-        ('guilds', '0002_feedback_scope'),
+        ("governance", "0007_versions_withdrawn"),
+        ("guilds", "0002_feedback_scope"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='notice',
-            name='kind',
-            field=models.CharField(choices=[('penalty_imposed', 'Penalty imposed (statement of reasons)'), ('penalty_changed', 'Penalty changed'), ('penalty_reversed', 'Penalty reversed'), ('appeal_received', 'Appeal received'), ('appeal_decided', 'Appeal decided'), ('rule_change', 'A rule is going to change'), ('rule_change_withdrawn', 'A change of a rule was taken back'), ('lesson_assigned', 'Lesson assigned'), ('lesson_reminder', 'Lesson still to do'), ('feedback_answered', 'Feedback answered')], max_length=24),
+            model_name="notice",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("penalty_imposed", "Penalty imposed (statement of reasons)"),
+                    ("penalty_changed", "Penalty changed"),
+                    ("penalty_reversed", "Penalty reversed"),
+                    ("appeal_received", "Appeal received"),
+                    ("appeal_decided", "Appeal decided"),
+                    ("rule_change", "A rule is going to change"),
+                    ("rule_change_withdrawn", "A change of a rule was taken back"),
+                    ("lesson_assigned", "Lesson assigned"),
+                    ("lesson_reminder", "Lesson still to do"),
+                    ("feedback_answered", "Feedback answered"),
+                ],
+                max_length=24,
+            ),
         ),
         migrations.AlterField(
-            model_name='template',
-            name='kind',
-            field=models.CharField(choices=[('penalty_imposed', 'Penalty imposed (statement of reasons)'), ('penalty_changed', 'Penalty changed'), ('penalty_reversed', 'Penalty reversed'), ('appeal_received', 'Appeal received'), ('appeal_decided', 'Appeal decided'), ('rule_change', 'A rule is going to change'), ('rule_change_withdrawn', 'A change of a rule was taken back'), ('lesson_assigned', 'Lesson assigned'), ('lesson_reminder', 'Lesson still to do'), ('feedback_answered', 'Feedback answered')], max_length=24),
+            model_name="template",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("penalty_imposed", "Penalty imposed (statement of reasons)"),
+                    ("penalty_changed", "Penalty changed"),
+                    ("penalty_reversed", "Penalty reversed"),
+                    ("appeal_received", "Appeal received"),
+                    ("appeal_decided", "Appeal decided"),
+                    ("rule_change", "A rule is going to change"),
+                    ("rule_change_withdrawn", "A change of a rule was taken back"),
+                    ("lesson_assigned", "Lesson assigned"),
+                    ("lesson_reminder", "Lesson still to do"),
+                    ("feedback_answered", "Feedback answered"),
+                ],
+                max_length=24,
+            ),
         ),
         migrations.CreateModel(
-            name='Announcement',
+            name="Announcement",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
-                ('kind', models.CharField(choices=[('coming', 'A rule is going to change'), ('taken_back', 'The change was taken back')], default='coming', max_length=12)),
-                ('told_at', models.DateTimeField(blank=True, help_text='the start that guilds were told', null=True)),
-                ('notice_days', models.PositiveSmallIntegerField(default=0)),
-                ('reason', models.TextField(blank=True)),
-                ('asked_at', models.DateTimeField()),
-                ('guilds', models.PositiveIntegerField(default=0, help_text='to be told, as counted when it was asked for')),
-                ('guilds_told', models.PositiveIntegerField(default=0)),
-                ('sent_at', models.DateTimeField(blank=True, null=True)),
-                ('asked_by', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('market', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='announcements', to='guilds.market')),
-                ('wave', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='announcements', to='governance.wave')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("public_id", models.UUIDField(default=uuid.uuid4, editable=False, unique=True)),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("coming", "A rule is going to change"),
+                            ("taken_back", "The change was taken back"),
+                        ],
+                        default="coming",
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "told_at",
+                    models.DateTimeField(blank=True, help_text="the start that guilds were told", null=True),
+                ),
+                ("notice_days", models.PositiveSmallIntegerField(default=0)),
+                ("reason", models.TextField(blank=True)),
+                ("asked_at", models.DateTimeField()),
+                (
+                    "guilds",
+                    models.PositiveIntegerField(
+                        default=0, help_text="to be told, as counted when it was asked for"
+                    ),
+                ),
+                ("guilds_told", models.PositiveIntegerField(default=0)),
+                ("sent_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "asked_by",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "market",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="announcements",
+                        to="guilds.market",
+                    ),
+                ),
+                (
+                    "wave",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="announcements",
+                        to="governance.wave",
+                    ),
+                ),
             ],
             options={
-                'ordering': ['id'],
-                'indexes': [models.Index(condition=models.Q(('sent_at__isnull', True)), fields=['id'], name='announcement_unsent')],
-                'constraints': [models.UniqueConstraint(fields=('wave', 'market', 'kind', 'told_at'), name='one_announcement_per_date', nulls_distinct=False), models.CheckConstraint(condition=models.Q(('told_at__isnull', False), ('kind', 'taken_back'), _connector='OR'), name='announced_changes_have_a_date')],
+                "ordering": ["id"],
+                "indexes": [
+                    models.Index(
+                        condition=models.Q(("sent_at__isnull", True)),
+                        fields=["id"],
+                        name="announcement_unsent",
+                    )
+                ],
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("wave", "market", "kind", "told_at"),
+                        name="one_announcement_per_date",
+                        nulls_distinct=False,
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(
+                            ("told_at__isnull", False), ("kind", "taken_back"), _connector="OR"
+                        ),
+                        name="announced_changes_have_a_date",
+                    ),
+                ],
             },
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='announcement',
-            trigger=pgtrigger.compiler.Trigger(name='announcement_asked_now', sql=pgtrigger.compiler.UpsertTriggerSql(func="IF abs(extract(epoch FROM NEW.asked_at - clock_timestamp())) > 300 OR NEW.sent_at IS NOT NULL THEN RAISE EXCEPTION 'an announcement begins now and is not sent yet' USING ERRCODE = 'check_violation'; END IF; RETURN NEW;", hash='7c3689308510921094bd58aea8e200d38fe76f25', operation='INSERT', pgid='pgtrigger_announcement_asked_now_2dd19', table='governance_announcement', when='BEFORE')),
+            model_name="announcement",
+            trigger=pgtrigger.compiler.Trigger(
+                name="announcement_asked_now",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="IF abs(extract(epoch FROM NEW.asked_at - clock_timestamp())) > 300 OR NEW.sent_at IS NOT NULL THEN RAISE EXCEPTION 'an announcement begins now and is not sent yet' USING ERRCODE = 'check_violation'; END IF; RETURN NEW;",
+                    hash="7c3689308510921094bd58aea8e200d38fe76f25",
+                    operation="INSERT",
+                    pgid="pgtrigger_announcement_asked_now_2dd19",
+                    table="governance_announcement",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='announcement',
-            trigger=pgtrigger.compiler.Trigger(name='announcement_fixed', sql=pgtrigger.compiler.UpsertTriggerSql(condition='WHEN (OLD."public_id" IS DISTINCT FROM NEW."public_id" OR OLD."wave_id" IS DISTINCT FROM NEW."wave_id" OR OLD."market_id" IS DISTINCT FROM NEW."market_id" OR OLD."kind" IS DISTINCT FROM NEW."kind" OR OLD."told_at" IS DISTINCT FROM NEW."told_at" OR OLD."notice_days" IS DISTINCT FROM NEW."notice_days" OR OLD."reason" IS DISTINCT FROM NEW."reason" OR OLD."asked_by_id" IS DISTINCT FROM NEW."asked_by_id" OR OLD."asked_at" IS DISTINCT FROM NEW."asked_at" OR (OLD.sent_at IS NOT NULL AND OLD.sent_at IS DISTINCT FROM NEW.sent_at))', func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;", hash='a42848c3cfb3ae1c10066c32cc01690f56cc4e1b', operation='UPDATE', pgid='pgtrigger_announcement_fixed_b0821', table='governance_announcement', when='BEFORE')),
+            model_name="announcement",
+            trigger=pgtrigger.compiler.Trigger(
+                name="announcement_fixed",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition='WHEN (OLD."public_id" IS DISTINCT FROM NEW."public_id" OR OLD."wave_id" IS DISTINCT FROM NEW."wave_id" OR OLD."market_id" IS DISTINCT FROM NEW."market_id" OR OLD."kind" IS DISTINCT FROM NEW."kind" OR OLD."told_at" IS DISTINCT FROM NEW."told_at" OR OLD."notice_days" IS DISTINCT FROM NEW."notice_days" OR OLD."reason" IS DISTINCT FROM NEW."reason" OR OLD."asked_by_id" IS DISTINCT FROM NEW."asked_by_id" OR OLD."asked_at" IS DISTINCT FROM NEW."asked_at" OR (OLD.sent_at IS NOT NULL AND OLD.sent_at IS DISTINCT FROM NEW.sent_at))',
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot update rows from % table', TG_TABLE_NAME;",
+                    hash="a42848c3cfb3ae1c10066c32cc01690f56cc4e1b",
+                    operation="UPDATE",
+                    pgid="pgtrigger_announcement_fixed_b0821",
+                    table="governance_announcement",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='announcement',
-            trigger=pgtrigger.compiler.Trigger(name='announcement_sent_to_all', sql=pgtrigger.compiler.UpsertTriggerSql(condition="WHEN (OLD.sent_at IS NULL AND NEW.sent_at IS NOT NULL AND NEW.kind = 'coming')", func="IF abs(extract(epoch FROM NEW.sent_at - clock_timestamp())) > 300 THEN RAISE EXCEPTION 'an announcement cannot be dated back' USING ERRCODE = 'check_violation'; END IF; IF EXISTS (SELECT 1 FROM guilds_guild g WHERE g.market_id = NEW.market_id AND g.status IN ('onboarding', 'active', 'suspended') AND NOT EXISTS (SELECT 1 FROM governance_notice n WHERE n.object_type = 'announcement' AND n.object_id = NEW.public_id::text AND n.guild_id = g.id)) THEN RAISE EXCEPTION 'a guild of the market has no notice yet' USING ERRCODE = 'check_violation'; END IF; RETURN NEW;", hash='39ad4b478dea717ba4149c7ec60810e28d1b52a3', operation='UPDATE', pgid='pgtrigger_announcement_sent_to_all_f417b', table='governance_announcement', when='BEFORE')),
+            model_name="announcement",
+            trigger=pgtrigger.compiler.Trigger(
+                name="announcement_sent_to_all",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    condition="WHEN (OLD.sent_at IS NULL AND NEW.sent_at IS NOT NULL AND NEW.kind = 'coming')",
+                    func="IF abs(extract(epoch FROM NEW.sent_at - clock_timestamp())) > 300 THEN RAISE EXCEPTION 'an announcement cannot be dated back' USING ERRCODE = 'check_violation'; END IF; IF EXISTS (SELECT 1 FROM guilds_guild g WHERE g.market_id = NEW.market_id AND g.status IN ('onboarding', 'active', 'suspended') AND NOT EXISTS (SELECT 1 FROM governance_notice n WHERE n.object_type = 'announcement' AND n.object_id = NEW.public_id::text AND n.guild_id = g.id)) THEN RAISE EXCEPTION 'a guild of the market has no notice yet' USING ERRCODE = 'check_violation'; END IF; RETURN NEW;",
+                    hash="39ad4b478dea717ba4149c7ec60810e28d1b52a3",
+                    operation="UPDATE",
+                    pgid="pgtrigger_announcement_sent_to_all_f417b",
+                    table="governance_announcement",
+                    when="BEFORE",
+                ),
+            ),
         ),
         pgtrigger.migrations.AddTrigger(
-            model_name='announcement',
-            trigger=pgtrigger.compiler.Trigger(name='announcement_kept', sql=pgtrigger.compiler.UpsertTriggerSql(func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;", hash='21893a2dda727514dde53c5f1fddc03374aac84a', operation='DELETE', pgid='pgtrigger_announcement_kept_037f7', table='governance_announcement', when='BEFORE')),
+            model_name="announcement",
+            trigger=pgtrigger.compiler.Trigger(
+                name="announcement_kept",
+                sql=pgtrigger.compiler.UpsertTriggerSql(
+                    func="RAISE EXCEPTION 'pgtrigger: Cannot delete rows from % table', TG_TABLE_NAME;",
+                    hash="21893a2dda727514dde53c5f1fddc03374aac84a",
+                    operation="DELETE",
+                    pgid="pgtrigger_announcement_kept_037f7",
+                    table="governance_announcement",
+                    when="BEFORE",
+                ),
+            ),
         ),
     ]
