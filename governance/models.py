@@ -8,6 +8,7 @@ from governance.notices.models import Notice, Template
 from governance.penalties.models import (
     Band,
     BandCrossing,
+    Credit,
     Penalty,
     PointEntry,
     Restriction,
@@ -40,6 +41,7 @@ __all__ = [
     "BandCrossing",
     "Comment",
     "Completion",
+    "Credit",
     "Delivery",
     "Detection",
     "Endpoint",

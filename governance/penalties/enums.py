@@ -36,3 +36,12 @@ class PointReason(TextChoices):
     REVERSAL = "reversal", _("Reversed")
     REDUCTION = "reduction", _("Reduced on appeal")
     CREDIT = "credit", _("Credit for a lesson")
+
+
+class CreditOutcome(TextChoices):
+    """What became of a passed quiz: points taken off, or why none were."""
+
+    GIVEN = "given", _("Points taken off")
+    NOTHING_IN_FORCE = "nothing_in_force", _("No points in force that could be taken off")
+    TOO_SOON = "too_soon", _("Too soon after the last credit")
+    NONE_PROMISED = "none_promised", _("The lesson brings no credit")

@@ -8,9 +8,10 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from governance.education.models import Attempt
 from governance.ledger.models import append_only
 from governance.notices.models import Notice
-from governance.penalties.enums import PenaltyKind, PenaltyStatus, PointReason
+from governance.penalties.enums import CreditOutcome, PenaltyKind, PenaltyStatus, PointReason
 from governance.rules.models import RuleVersion
 from governance.violations.models import Violation
 from guilds.models import Client, Guild, Market, User
@@ -63,7 +64,10 @@ class Band(models.Model):
 
 
 class Sanction(models.Model):
-    """The consequence of one confirmed violation: the nth of its code within the ladder's window, and the rung it lands on."""
+    """The consequence of one confirmed violation: the nth of its code within the ladder's window, and the rung it lands on.
+
+    One under amnesty is no offence that counts: its `nth` and `points` are 0, and later ones are counted without it.
+    """
 
     violation = models.OneToOneField(
         Violation, primary_key=True, on_delete=models.PROTECT, related_name="sanction"
@@ -85,6 +89,22 @@ class Sanction(models.Model):
         return f"{self.code} #{self.nth}"
 
 
+class Credit(models.Model):
+    """What a passed quiz brought: decided once per attempt, never changed. Its `entries` are the points taken off."""
+
+    attempt = models.OneToOneField(Attempt, primary_key=True, on_delete=models.PROTECT, related_name="credit")
+    guild = models.ForeignKey(Guild, on_delete=models.PROTECT, related_name="credits")
+    outcome = models.CharField(max_length=16, choices=CreditOutcome)
+    points = models.PositiveSmallIntegerField(default=0)
+    decided_at = models.DateTimeField()
+
+    class Meta:
+        triggers = append_only("credit")
+
+    def __str__(self) -> str:
+        return f"{self.attempt}: {self.points}"
+
+
 class PointEntry(models.Model):
     """One movement of points. Never changed: expiry and reversal are entries of their own with the opposite sign."""
 
@@ -98,6 +118,9 @@ class PointEntry(models.Model):
         blank=True,
         on_delete=models.PROTECT,
         related_name="undone_by",
+    )
+    credit = models.ForeignKey(
+        Credit, null=True, blank=True, on_delete=models.PROTECT, related_name="entries"
     )
     at = models.DateTimeField()
     expires_at = models.DateTimeField(null=True, blank=True, help_text=_("null: never"))
