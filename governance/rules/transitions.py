@@ -10,7 +10,8 @@ TRANSITIONS: dict[VersionStatus, frozenset[VersionStatus]] = {
     VersionStatus.SHADOW: frozenset({VersionStatus.LIVE, VersionStatus.RETIRED}),
     VersionStatus.LIVE: frozenset({VersionStatus.PAUSED, VersionStatus.SHADOW, VersionStatus.RETIRED}),
     VersionStatus.PAUSED: frozenset({VersionStatus.LIVE, VersionStatus.SHADOW, VersionStatus.RETIRED}),
-    VersionStatus.RETIRED: frozenset(),
+    # Only the rollback of the version that replaced it brings one back.
+    VersionStatus.RETIRED: frozenset({VersionStatus.LIVE}),
 }
 
 

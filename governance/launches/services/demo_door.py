@@ -1,4 +1,4 @@
-"""How a version goes live."""
+"""The demo's own door: versions go live without a launch, and nowhere else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from governance.rules.selectors import CURRENT
 from governance.rules.transitions import check
 from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role
-from guilds.errors import NotAllowed, NotFound
+from guilds.errors import InvalidTransition, NotAllowed, NotFound
 
 
 @transaction.atomic
@@ -48,6 +48,8 @@ def versions_activate_without_launch(*, actor: Actor, version_ids: Sequence[int]
 
 
 def _activate(actor: Actor, version: RuleVersion) -> RuleVersion:
+    if version.status == VersionStatus.RETIRED:
+        raise InvalidTransition("A retired version comes back only by the rollback of what replaced it.")
     check(version.status, VersionStatus.LIVE)
     now = timezone.now()
     starts_at = version.effective_from or now
