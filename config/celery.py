@@ -53,10 +53,14 @@ SWEEPS: tuple[tuple[str, timedelta | crontab], ...] = (
     ("governance.penalties.sanction_due", timedelta(seconds=15)),
     ("governance.penalties.apply_due", timedelta(seconds=15)),
     ("governance.penalties.lift_due", timedelta(seconds=15)),
+    ("governance.penalties.trained_due", timedelta(seconds=60)),
+    ("governance.penalties.credit_due", timedelta(seconds=60)),
+    ("governance.education.remind_due", crontab(minute="37")),
     ("governance.signals.retry_quarantine", timedelta(seconds=60)),
     ("governance.penalties.expire_points", crontab(minute="7")),
     ("guilds.accounts.forget", crontab(minute="23")),
     ("governance.signals.ensure_partitions", crontab(hour="0", minute="11")),
+    ("governance.insights.assess_risks", crontab(minute="41")),
 )
 
 

@@ -112,17 +112,19 @@ def rate_of(upheld: int, live_hours: float) -> float | None:
 
 
 def compare(newer: int, older: int, *, exposure_newer: float, exposure_older: float) -> Comparison:
-    """Whether two Poisson rates differ, by the exact conditional test: twice the smaller tail, at most 1."""
+    """Whether two Poisson rates differ: the exact conditional test, two-sided by the outcomes no likelier than the one observed,
+    as poisson.test of R does it."""
     total = newer + older
     if total < FEWEST_EVENTS or exposure_newer <= 0 or exposure_older <= 0:
         return Comparison(Trend.UNKNOWN)
     share = exposure_newer / (exposure_newer + exposure_older)
-    upper = sum(_binomial(k, total, share) for k in range(newer, total + 1))
-    lower = sum(_binomial(k, total, share) for k in range(newer + 1))
-    p_value = min(1.0, 2 * min(upper, lower))
+    observed = _binomial(newer, total, share)
+    # Outcomes as likely as the observed one must not be lost to rounding.
+    as_rare = (_binomial(k, total, share) for k in range(total + 1))
+    p_value = min(1.0, sum(chance for chance in as_rare if chance <= observed * (1 + 1e-7)))
     if p_value >= LEVEL_OF_TEST:
         return Comparison(Trend.STEADY, p_value)
-    return Comparison(Trend.RISING if upper < lower else Trend.FALLING, p_value)
+    return Comparison(Trend.RISING if newer > total * share else Trend.FALLING, p_value)
 
 
 def _binomial(k: int, n: int, p: float) -> float:
