@@ -11,8 +11,6 @@ from django.utils import timezone
 from config.world.people import SYSTEM, People
 from config.world.population import DAY
 from config.world.replay import Replay, detect
-from config.world.spec import World
-from governance.education.services import lesson_complete, lesson_publish
 from governance.engine import RuleSpec
 from governance.rules.models import Rule, RuleVersion
 from governance.rules.selectors import rule_by_code, version_of
@@ -27,28 +25,8 @@ from governance.webhooks.services import endpoint_create, endpoint_set_active
 SHADOW_DAYS = 30
 
 
-def lessons_publish(world: World, people: People) -> None:
-    """The lessons, by the analyst, before anything else happens."""
-    for lesson in world.lessons:
-        lesson_publish(
-            actor=people.staff["analyst"],
-            code=lesson["code"],
-            title=lesson["title"],
-            body=lesson["body"],
-            rule=rule_by_code(lesson["rule"]),
-        )
-
-
-def habits_plan(world: World, replay: Replay) -> None:
-    """Put on the agenda: each portal guild completes the first lesson; a new wording goes into shadow a month before today."""
-    for number, entry in enumerate(world.portal):
-        owner = replay.people.owners[entry.guild]
-        at = replay.population.today - (20 + 7 * number) * DAY
-        replay.plan(
-            at,
-            f"lesson {entry.guild}",
-            lambda owner=owner: lesson_complete(actor=owner, code=world.lessons[0]["code"]),  # type: ignore[misc]
-        )
+def habits_plan(replay: Replay) -> None:
+    """Put on the agenda: a new wording goes into shadow a month before today."""
     replay.plan(replay.population.today - SHADOW_DAYS * DAY, "shadow", lambda: _shadow(replay.people))
 
 

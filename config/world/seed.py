@@ -14,12 +14,14 @@ from django.db import connection, transaction
 from config.world.appeals import Challenges
 from config.world.behaviour import draw_behaviour
 from config.world.clock import world_time
-from config.world.leftovers import endpoint_leave, habits_plan, leftovers_leave, lessons_publish
+from config.world.feedback import feedback_plan, register_fill
+from config.world.leftovers import endpoint_leave, habits_plan, leftovers_leave
 from config.world.people import SYSTEM, passwords_set, portal_people_invite, staff_hire, write_private
 from config.world.population import draw_population
 from config.world.replay import Replay
 from config.world.spec import load_world
 from config.world.store import activity_write, population_write
+from config.world.teaching import lessons_plan, lessons_publish
 from config.world.truth import FILE as TRUTH_FILE
 from config.world.truth import truth_of
 from governance.launches.policy_file import policy_load
@@ -84,11 +86,14 @@ def seed_world(
             rows = population_write(population)
             portal_people_invite(world, people, rows)
             logins = passwords_set(people)
+            register_fill(world, people, today=today.date())
             lessons_publish(world, people)
             _analyze()
             replay = Replay(world, population, behaviour, people, rows, clock, seed)
             replay.on_violation_sanctioned = Challenges(replay).consider
-            habits_plan(world, replay)
+            habits_plan(replay)
+            lessons_plan(replay)
+            feedback_plan(replay)
             for first, end in replay.steps():
                 replay.live_through(first, end)
                 if progress:

@@ -92,7 +92,7 @@ class PortalGuild:
 
 @dataclass(frozen=True)
 class World:
-    """Everything the files say. `raw` is world.yaml for the parts that are read where they are used."""
+    """Everything the files say. `raw` is world.yaml and `governing` governing.yaml, for parts read where they are used."""
 
     policy_text: str
     policy: Policy
@@ -103,6 +103,7 @@ class World:
     portal: Sequence[PortalGuild]
     waiting: Sequence[Happening]
     lessons: Sequence[Mapping[str, Any]]
+    governing: Mapping[str, Any]
     raw: Mapping[str, Any]
 
 
@@ -151,6 +152,7 @@ def load_world() -> World:
         ],
         waiting=[Happening(**happening) for happening in raw["waiting"]],
         lessons=_read("lessons.yaml"),
+        governing=_read("governing.yaml"),
         raw=raw,
     )
 
