@@ -156,4 +156,5 @@ def test_the_wording_cannot_be_changed(change: dict[str, Any]) -> None:
 
 def test_the_table_of_transitions_is_complete() -> None:
     assert set(transitions.TRANSITIONS) == set(VersionStatus)
-    assert transitions.TRANSITIONS[VersionStatus.RETIRED] == frozenset()
+    # Retirement ends every path but one: the rollback of the version that came after.
+    assert transitions.TRANSITIONS[VersionStatus.RETIRED] == frozenset({VersionStatus.LIVE})
