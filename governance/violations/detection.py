@@ -4,7 +4,7 @@
 2. Read the oldest pending signals, the facts about them and the versions in play now.
 3. Judge: measures by SQL, conditions by CEL.
 4. Take the locks under which violations are opened, read what stands already, and decide what becomes of each match.
-5. Write violations, detections, faults and ledger events; put back what waits for a paused rule; delete the rest of the queue.
+5. Write violations, detections, faults and ledger events; put back what waits for a paused version; delete the rest of the queue.
 
 Whoever dies where, the transaction is either there as a whole or not at all.
 
@@ -24,10 +24,11 @@ from django.utils import timezone
 
 from governance.violations import detection_queue as queue
 from governance.violations.detection_facts import Registry, StoredSignal, registry_of, stored_signals
-from governance.violations.detection_judging import verdicts
+from governance.violations.detection_judging import Verdict, verdicts
 from governance.violations.detection_queue import Pending
-from governance.violations.detection_versions import VersionInPlay, VersionsInPlay, versions_in_play
+from governance.violations.detection_versions import Part, VersionInPlay, VersionsInPlay, versions_in_play
 from governance.violations.detection_writing import Decisions, Match, Written, write
+from governance.violations.enums import DetectionOutcome
 
 BATCH_SIGNALS = 2_000
 
@@ -58,7 +59,7 @@ def evaluate_batch(*, shard: int, limit: int = BATCH_SIGNALS) -> Batch | None:
         return batch
     batch.signals = len(pending)
     signals = stored_signals([*{(row.signal_id, row.time) for row in pending}])
-    versions = versions_in_play(pending[0].time, pending[-1].time)
+    versions = versions_in_play(pending[0].time, pending[-1].time, now=batch.now)
     registry = registry_of(signals)
     decisions = Decisions(now=batch.now, shard=shard, registry=registry)
     for wanted, found in _by_scope(pending, signals, versions):
@@ -91,15 +92,14 @@ def _set_aside(
     versions: VersionsInPlay,
     registry: Registry,
 ) -> None:
-    """Signals that a paused rule would have judged wait for it; those of a rule that does not compile become faults."""
+    """Signals that a paused version would have judged wait for it; those of one that does not compile become faults."""
 
     def concerned(found: Sequence[VersionInPlay], signal: StoredSignal) -> list[VersionInPlay]:
         return [
             version
             for version in found
             if (wanted is None or version.id in wanted)
-            and version.governs(signal.type, registry.market_code(signal.market_id))
-            and versions.applies(version, signal.market_id, signal.time)
+            and versions.part(version, signal, registry) is not None
         ]
 
     for signal in signals:
@@ -118,9 +118,22 @@ def _judge(
 ) -> None:
     for verdict in verdicts(versions.evaluator(wanted), signals, registry):
         version = versions.by_id[int(str(verdict.rule.ref))]
-        if not versions.applies(version, verdict.signal.market_id, verdict.signal.time):
+        part = versions.part(version, verdict.signal, registry)
+        if part is None:
             continue
         if verdict.fault:
             decisions.faults.append((version, verdict.signal, verdict.fault))
         else:
-            decisions.matches.append(Match.of(version, verdict))
+            decisions.matches.append(_match(version, verdict, part, versions))
+
+
+def _match(version: VersionInPlay, verdict: Verdict, part: Part, versions: VersionsInPlay) -> Match:
+    match = Match.of(version, verdict)
+    if version.is_shadow:
+        match.set_aside = DetectionOutcome.SHADOW
+    elif versions.excepts(version.rule_id, match.guild_id, match.signal.time):
+        # Before the holdout: an exception counts in neither arm of what is measured.
+        match.set_aside = DetectionOutcome.EXCEPTED
+    elif part is Part.HELD_OUT:
+        match.set_aside = DetectionOutcome.HELD_OUT
+    return match

@@ -1,7 +1,7 @@
-"""The queue of detection. Shards 0 … 7 are worked in order of signal time; what waits for a paused rule stands apart.
+"""The queue of detection. Shards 0 … 7 are worked in order of signal time; what waits for a paused version stands apart.
 
-A signal that a paused rule would have judged is kept as a row of that version in queue HELD + shard, which nobody
-reads: a million waiting rows cost a batch nothing. Once no version of the rule is paused the rows go back to their
+A signal that a paused version would have judged is kept as a row of that version in queue HELD + shard, which nobody
+reads: a million waiting rows cost a batch nothing. Once the version goes on, or is out for good, the rows go back to their
 shard.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from django.db import connection
-from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from governance.rules.enums import VersionStatus
 from governance.rules.models import RuleVersion
@@ -43,7 +43,7 @@ def remove(rows: Sequence[Pending]) -> None:
 
 
 def hold(shard: int, waiting: Iterable[tuple[int, dt.datetime, int]]) -> None:
-    """Keep (signal id, time, version id) for when the version's rule goes on."""
+    """Keep (signal id, time, version id) for when the version goes on."""
     PendingSignal.objects.bulk_create(
         [
             PendingSignal(signal_id=signal_id, time=time, version_id=version_id, shard=HELD + shard)
@@ -54,25 +54,33 @@ def hold(shard: int, waiting: Iterable[tuple[int, dt.datetime, int]]) -> None:
 
 
 def release() -> int:
-    """Give back what waited for rules of which no version is paused any more; returns how many rows.
+    """Give back what waited for versions that no longer do, see `waits`; returns how many rows.
 
-    If the rule was retired meanwhile, the next batch finds nobody to ask and drops them.
+    If the version was withdrawn meanwhile, the next batch finds nobody to ask and drops them.
     """
     waiting = PendingSignal.objects.filter(version=OuterRef("pk"), shard__gte=HELD)
-    paused = RuleVersion.objects.filter(rule=OuterRef("rule"), status=VersionStatus.PAUSED)
-    free = list(RuleVersion.objects.filter(Exists(waiting), ~Exists(paused)).values_list("pk", flat=True))
+    of_rule = RuleVersion.objects.filter(rule=OuterRef("rule"))
+    free = list(
+        RuleVersion.objects.filter(
+            Exists(waiting),
+            ~Q(status=VersionStatus.PAUSED),
+            ~Q(status=VersionStatus.RETIRED, withdrawn_at__isnull=True)
+            | Exists(of_rule.filter(status=VersionStatus.LIVE))
+            | ~Exists(of_rule.filter(status=VersionStatus.PAUSED)),
+        ).values_list("pk", flat=True)
+    )
     if not free:
         return 0
     return PendingSignal.objects.filter(version__in=free, shard__gte=HELD).update(shard=F("shard") - HELD)
 
 
 def waiting_for_work() -> QuerySet[PendingSignal]:
-    """Rows a worker would take; those that wait for a paused rule are not among them."""
+    """Rows a worker would take; those that wait for a paused version are not among them."""
     return PendingSignal.objects.filter(shard__lt=SHARDS)
 
 
 def waiting_for_rule(rule_id: int) -> QuerySet[PendingSignal]:
-    """Rows that wait until the rule goes on."""
+    """Rows that wait until versions of the rule go on."""
     return PendingSignal.objects.filter(shard__gte=HELD, version__rule=rule_id)
 
 

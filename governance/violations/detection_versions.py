@@ -1,24 +1,27 @@
-"""Which rule versions a batch of signals meets: those live, paused or in shadow now, and superseded ones for the days they
-were in force.
+"""Which rule versions a batch of signals meets: those live, paused or in shadow now, and superseded or expired ones for the
+days they were in force.
 
-The wording of a version never changes, so compiled rules are kept for the life of the process. What does change, status and live
-periods, is read anew for every batch: a pause holds from the next batch on.
+The wording of a version never changes once it judges, so compiled rules are kept for the life of the process. What does change,
+status, live periods and exceptions, is read anew for every batch: a pause holds from the next batch on.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property, lru_cache
 
 from django.db.models import Exists, OuterRef, Q
 
 from governance.engine import CompiledRule, Evaluator, RuleError, RuleSpec, compile_rule
 from governance.rules.enums import VersionStatus
-from governance.rules.models import LivePeriod, RuleVersion
+from governance.rules.models import LivePeriod, RuleException, RuleVersion
+from governance.rules.rollout import governed
 from governance.rules.selectors import CURRENT
+from governance.violations.detection_facts import Registry, StoredSignal
 
 #: A version by its key and the moment it was last written, so that a reused key in another database is another version.
 Wording = tuple[int, dt.datetime]
@@ -26,13 +29,24 @@ Wording = tuple[int, dt.datetime]
 _compiled: dict[Wording, CompiledRule | str] = {}
 
 
+class Part(Enum):
+    """What a version has to do with a signal that it may be asked about."""
+
+    IN_FORCE = "in force"
+    #: Live there and then, but not for this guild, which waits or is held out: asked so that the effect can be measured.
+    HELD_OUT = "held out"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Period:
-    """[starts_at, ends_at) in one market, or in every one the version names (None)."""
+    """[starts_at, ends_at) in one market, or in every one the version names (None), for a share of guilds less a holdout."""
 
     market_id: int | None
     starts_at: dt.datetime
     ends_at: dt.datetime | None
+    share: int = 100
+    holdout: int = 0
+    salt: str = ""
 
     def covers(self, market_id: int, at: dt.datetime) -> bool:
         return (
@@ -40,6 +54,12 @@ class Period:
             and (self.ends_at is None or at < self.ends_at)
             and self.market_id in (None, market_id)
         )
+
+    def governs(self, guild_key: str) -> bool:
+        """Whether the guild, by its external id, is within the share and not held out."""
+        if self.share >= 100 and not self.holdout:
+            return True
+        return governed(guild_key, salt=self.salt, share=self.share, holdout=self.holdout) == "governed"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -58,6 +78,8 @@ class VersionInPlay:
     on: frozenset[str]
     markets: frozenset[str]
     periods: tuple[Period, ...]
+    #: The end of its shadow, or its expiry where that comes first.
+    shadow_ends: dt.datetime | None
     wording: Wording
     rule: CompiledRule | None
     fault: str
@@ -78,8 +100,17 @@ class VersionInPlay:
     def charges_own_act(self) -> bool:
         return self.rule is not None and self.rule.spec.charge == "own"
 
-    def governs(self, signal_type: str, market_code: str) -> bool:
-        return signal_type in self.on and ("*" in self.markets or market_code in self.markets)
+    def shadows_at(self, at: dt.datetime) -> bool:
+        return self.shadow_ends is None or at < self.shadow_ends
+
+    def names(self, market_code: str) -> bool:
+        return "*" in self.markets or market_code in self.markets
+
+    def period_at(self, market_id: int, market_code: str, at: dt.datetime) -> Period | None:
+        """The live period that holds there and then."""
+        if not self.names(market_code):
+            return None
+        return next((period for period in self.periods if period.covers(market_id, at)), None)
 
 
 def compiled(version: RuleVersion) -> CompiledRule | str:
@@ -93,30 +124,43 @@ def compiled(version: RuleVersion) -> CompiledRule | str:
     return _compiled[wording]
 
 
-class VersionsInPlay:
-    """The versions of one batch, and which of them is in force for a signal."""
+#: [starts_at, end) of the exceptions by rule and guild.
+Exceptions = Mapping[tuple[int, int], Sequence[tuple[dt.datetime, dt.datetime]]]
 
-    def __init__(self, versions: Iterable[VersionInPlay]) -> None:
+
+class VersionsInPlay:
+    """The versions of one batch, and which of them is in force for a signal.
+
+    `statuses` are those of every version of the rules, also of versions that are not in play for these signals.
+    """
+
+    def __init__(
+        self,
+        versions: Iterable[VersionInPlay],
+        statuses: Mapping[int, frozenset[str]],
+        exceptions: Exceptions | None = None,
+    ) -> None:
         self.by_id = {version.id: version for version in versions}
+        self._exceptions = exceptions or {}
         self._by_rule: dict[int, list[VersionInPlay]] = defaultdict(list)
         for version in self.by_id.values():
             if not version.is_shadow:
                 self._by_rule[version.rule_id].append(version)
         for found in self._by_rule.values():
-            # The newest wording that covers a moment is the one in force.
+            # The newest wording that covers a moment comes first; superseded ones answer for what none of the others covers.
             found.sort(key=lambda version: (version.status not in CURRENT, -version.number))
-        self.paused_rules = frozenset(
-            version.rule_id for version in self.by_id.values() if version.status == VersionStatus.PAUSED
+        self._waiting = frozenset(
+            version.id
+            for version in self.by_id.values()
+            if waits(version.status, statuses.get(version.rule_id, frozenset()))
         )
         self._waiting_by_type = self._by_type(
-            version
-            for version in self.by_id.values()
-            if version.rule_id in self.paused_rules and not version.is_shadow
+            version for version in self.by_id.values() if version.id in self._waiting
         )
         self._broken_by_type = self._by_type(
             version
             for version in self.by_id.values()
-            if version.rule is None and (version.is_shadow or version.rule_id not in self.paused_rules)
+            if version.rule is None and version.id not in self._waiting
         )
 
     @staticmethod
@@ -127,21 +171,37 @@ class VersionsInPlay:
                 found[signal_type].append(version)
         return found
 
-    def applies(self, version: VersionInPlay, market_id: int, at: dt.datetime) -> bool:
-        """Whether this is the version of its rule to be asked about a signal; one in shadow is always asked."""
+    def part(self, version: VersionInPlay, signal: StoredSignal, registry: Registry) -> Part | None:
+        """What the version has to do with a signal; None when it is not asked. One in shadow is asked about every signal.
+
+        The newest version of the rule that is live there and then and governs the charged guild is in force; newer ones that
+        hold the guild out look on.
+        """
+        code = registry.market_code(signal.market_id)
         if version.is_shadow:
-            return True
+            return Part.IN_FORCE if version.names(code) and version.shadows_at(signal.time) else None
         for other in self._by_rule[version.rule_id]:
-            if any(period.covers(market_id, at) for period in other.periods):
-                return other is version
-        return False
+            period = other.period_at(signal.market_id, code, signal.time)
+            if period is None:
+                continue
+            guild_id = signal.charged_guild(own_act=other.charges_own_act)
+            governs = period.governs(str(registry.guilds[guild_id]["id"]))
+            if other is version:
+                return Part.IN_FORCE if governs else Part.HELD_OUT
+            if governs:
+                return None
+        return None
+
+    def excepts(self, rule_id: int, guild_id: int, at: dt.datetime) -> bool:
+        """Whether the rule is silenced for the charged guild at the moment."""
+        return any(since <= at < until for since, until in self._exceptions.get((rule_id, guild_id), ()))
 
     def narrowed(self, version_id: int) -> frozenset[int]:
-        """What a second evaluation is about: the version in shadow alone, or the rule's version of that day."""
+        """What a second evaluation is about: the version alone, or the rule's version of that day if it was superseded."""
         version = self.by_id.get(version_id)
         if version is None:
             return frozenset()
-        if version.is_shadow:
+        if version.is_shadow or version.status in CURRENT:
             return frozenset({version_id})
         return frozenset(other.id for other in self._by_rule[version.rule_id])
 
@@ -152,18 +212,28 @@ class VersionsInPlay:
                 version.wording
                 for version in self.by_id.values()
                 if version.rule is not None
-                and (version.is_shadow or version.rule_id not in self.paused_rules)
+                and version.id not in self._waiting
                 and (wanted is None or version.id in wanted)
             )
         )
 
     def waiting(self, signal_type: str) -> Sequence[VersionInPlay]:
-        """Versions of paused rules that would have been asked about signals of this type."""
+        """Versions that would be asked about signals of this type if they were not paused."""
         return self._waiting_by_type.get(signal_type, ())
 
     def broken(self, signal_type: str) -> Sequence[VersionInPlay]:
         """Versions whose wording does not compile and that would have been asked about signals of this type."""
         return self._broken_by_type.get(signal_type, ())
+
+
+def waits(status: str, of_rule: Iterable[str]) -> bool:
+    """Whether a version's signals wait: it is paused, or it was superseded and of its rule one is paused and none is live.
+
+    `of_rule` are the statuses of the rule's versions.
+    """
+    if status == VersionStatus.RETIRED:
+        return VersionStatus.PAUSED in of_rule and VersionStatus.LIVE not in of_rule
+    return status == VersionStatus.PAUSED
 
 
 @lru_cache(maxsize=64)
@@ -172,31 +242,61 @@ def _evaluator(wordings: tuple[Wording, ...]) -> Evaluator:
     return Evaluator([rule for rule in rules if isinstance(rule, CompiledRule)])
 
 
-def versions_in_play(since: dt.datetime, until: dt.datetime) -> VersionsInPlay:
-    """The versions that may be asked about signals of times since … until, both included. At most three queries.
+def versions_in_play(since: dt.datetime, until: dt.datetime, *, now: dt.datetime) -> VersionsInPlay:
+    """The versions that may be asked about signals of times since … until, both included. At most four queries.
 
-    A version retired by a person is out at once; one retired by its successor still answers for signals of its own days.
+    A version that a person withdrew is out at once; one retired by its successor or its expiry still answers for signals of its
+    own days. A shadow is over at its end, whatever the time of a signal.
     """
     successor = RuleVersion.objects.filter(rule=OuterRef("rule"), status__in=CURRENT)
+    retired = Q(status=VersionStatus.RETIRED, withdrawn_at__isnull=True)
     found = list(
         RuleVersion.objects.filter(
-            Q(status__in=(*CURRENT, VersionStatus.SHADOW))
-            | Q(Exists(successor), status=VersionStatus.RETIRED)
+            Q(status__in=CURRENT)
+            | Q(status=VersionStatus.SHADOW) & (Q(shadow_until__isnull=True) | Q(shadow_until__gt=now))
+            | retired & (Q(expires_at__isnull=False) | Q(Exists(successor)))
         )
         .select_related("rule")
         .defer("spec", "ladder", "text")
         .order_by("rule__code", "number")
     )
+    expiries = {version.pk: version.expires_at for version in found}
     periods: dict[int, list[Period]] = defaultdict(list)
-    for version_id, market_id, starts_at, ends_at in LivePeriod.objects.filter(
+    for version_id, market_id, starts_at, ends_at, share, holdout, salt in LivePeriod.objects.filter(
         Q(ends_at__isnull=True) | Q(ends_at__gt=since),
         version_id__in=[version.pk for version in found],
         starts_at__lte=until,
-    ).values_list("version_id", "market_id", "starts_at", "ends_at"):
-        periods[version_id].append(Period(market_id=market_id, starts_at=starts_at, ends_at=ends_at))
+    ).values_list("version_id", "market_id", "starts_at", "ends_at", "share", "holdout", "salt"):
+        ends = min((end for end in (ends_at, expiries[version_id]) if end is not None), default=None)
+        periods[version_id].append(
+            Period(
+                market_id=market_id,
+                starts_at=starts_at,
+                ends_at=ends,
+                share=share,
+                holdout=holdout,
+                salt=salt,
+            )
+        )
     asked = [version for version in found if version.status == VersionStatus.SHADOW or version.pk in periods]
     _compile_missing(asked)
-    return VersionsInPlay(_in_play(version, tuple(periods[version.pk])) for version in asked)
+    statuses: dict[int, frozenset[str]] = defaultdict(frozenset)
+    for version in found:
+        statuses[version.rule_id] |= {version.status}
+    return VersionsInPlay(
+        (_in_play(version, tuple(periods[version.pk])) for version in asked),
+        statuses,
+        _exceptions(since, until),
+    )
+
+
+def _exceptions(since: dt.datetime, until: dt.datetime) -> Exceptions:
+    found: dict[tuple[int, int], list[tuple[dt.datetime, dt.datetime]]] = defaultdict(list)
+    for rule_id, guild_id, starts_at, expires_at, ended_at in RuleException.objects.filter(
+        Q(ended_at__isnull=True) | Q(ended_at__gt=since), starts_at__lte=until, expires_at__gt=since
+    ).values_list("rule_id", "guild_id", "starts_at", "expires_at", "ended_at"):
+        found[rule_id, guild_id].append((starts_at, ended_at or expires_at))
+    return found
 
 
 def _compile_missing(versions: Sequence[RuleVersion]) -> None:
@@ -222,6 +322,9 @@ def _in_play(version: RuleVersion, periods: tuple[Period, ...]) -> VersionInPlay
         on=frozenset(version.on),
         markets=frozenset(version.markets),
         periods=periods,
+        shadow_ends=min(
+            (end for end in (version.shadow_until, version.expires_at) if end is not None), default=None
+        ),
         wording=wording,
         rule=found if isinstance(found, CompiledRule) else None,
         fault=found if isinstance(found, str) else "",

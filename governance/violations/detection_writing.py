@@ -24,7 +24,7 @@ from governance.violations import detection_queue as queue
 from governance.violations.detection_facts import Registry, StoredSignal, shard_of
 from governance.violations.detection_judging import Verdict
 from governance.violations.detection_openings import Openings, Subject, spans
-from governance.violations.detection_versions import VersionInPlay
+from governance.violations.detection_versions import VersionInPlay, waits
 from governance.violations.enums import DetectionMode, DetectionOutcome, FaultStatus, ViolationStatus
 from governance.violations.models import Detection, EvaluationFault, Violation
 from guilds.accounts.actor import Actor
@@ -49,14 +49,15 @@ ON CONFLICT (version_id, signal_key_id) DO NOTHING
 """  # noqa: S608
 
 
-@dataclass(frozen=True)
+@dataclass
 class Match:
-    """A version that matched a signal, and whom that is about."""
+    """A version that matched a signal, and whom that is about. `set_aside` is the outcome of one that opens nothing."""
 
     version: VersionInPlay
     verdict: Verdict
     guild_id: int
     subject: Subject
+    set_aside: DetectionOutcome | None = None
 
     @classmethod
     def of(cls, version: VersionInPlay, verdict: Verdict) -> Match:
@@ -132,17 +133,17 @@ def write(decisions: Decisions) -> Written:
 
 def _plan(decisions: Decisions) -> _Plan:
     plan = _Plan()
-    live = [match for match in decisions.matches if not match.version.is_shadow]
+    live = [match for match in decisions.matches if match.set_aside is None]
     _lock(live)
-    stopped = _paused_meanwhile(live)
+    stopped = _stopped_meanwhile(live)
     openings = _stored_openings(live)
     counts = _counts_in_window(live, decisions.now)
     for match in decisions.matches:
         version, signal = match.version, match.signal
-        if version.is_shadow:
-            plan.detections.append((match, DetectionOutcome.SHADOW, None))
+        if match.set_aside is not None:
+            plan.detections.append((match, match.set_aside, None))
             continue
-        if version.rule_id in stopped:
+        if version.id in stopped:
             decisions.held.append((version, signal))
             continue
         if (standing := openings.at(match.subject, signal.time)) is not None:
@@ -151,10 +152,16 @@ def _plan(decisions: Decisions) -> _Plan:
         if openings.shields(match.subject, signal.time, version.cooldown):
             plan.detections.append((match, DetectionOutcome.COOLDOWN, None))
             continue
+        # All versions of the rule together: a cap is not doubled by a second version.
         place = (version.rule_id, signal.market_id)
         if version.cap is not None and counts[place] >= version.cap:
-            stopped.add(version.rule_id)
-            plan.over_cap[version.rule_id] = match
+            # A superseded version takes the versions in force with it, see `_pause`.
+            superseded = version.status != VersionStatus.LIVE
+            stopped |= {
+                other.version.id for other in live if superseded and other.version.rule_id == place[0]
+            }
+            stopped.add(version.id)
+            plan.over_cap[version.id] = match
             decisions.held.append((version, signal))
             continue
         violation = _violation(match, decisions.now)
@@ -176,16 +183,23 @@ def _lock(live: Sequence[Match]) -> None:
             )
 
 
-def _paused_meanwhile(live: Sequence[Match]) -> set[int]:
-    """Rules that were paused after the batch read its versions, by a person or by another shard's cap."""
-    rules = {match.version.rule_id for match in live}
-    if not rules:
+def _stopped_meanwhile(live: Sequence[Match]) -> set[int]:
+    """Versions that were paused or taken out after the batch read them, by a person or by another shard's cap. One query."""
+    versions = {match.version.id: match.version for match in live}
+    if not versions:
         return set()
-    return set(
-        RuleVersion.objects.filter(rule__in=rules, status=VersionStatus.PAUSED).values_list(
-            "rule_id", flat=True
-        )
-    )
+    now: dict[int, str] = {}
+    of_rule: dict[int, set[str]] = defaultdict(set)
+    for version_id, rule_id, status in RuleVersion.objects.filter(
+        rule__in={version.rule_id for version in versions.values()}
+    ).values_list("pk", "rule_id", "status"):
+        now[version_id] = status
+        of_rule[rule_id].add(status)
+    return {
+        version.id
+        for version in versions.values()
+        if now[version.id] != version.status or waits(version.status, of_rule[version.rule_id])
+    }
 
 
 def _stored_openings(live: Sequence[Match]) -> Openings[Violation]:
@@ -330,17 +344,19 @@ def _after(violation: Violation, match: Match, registry: Registry) -> dict[str, 
 
 
 def _pause(match: Match) -> list[str]:
-    """The rule stops: its version in force, also when it was a superseded one that ran into the cap."""
+    """The version stops. A superseded one stops with the versions in force, for it goes on while one of them does."""
     version = match.version
-    current = RuleVersion.objects.filter(rule=version.rule_id, status=VersionStatus.LIVE).first()
-    if current is None:
-        return []
+    if version.status == VersionStatus.LIVE:
+        stopping = [version.id]
+    else:
+        live = RuleVersion.objects.filter(rule=version.rule_id, status=VersionStatus.LIVE)
+        stopping = list(live.order_by("pk").values_list("pk", flat=True))
     reason = (
         f"More than {version.cap} violations in market {match.verdict.facts.market['code']} within an hour. "
         "The signals from here on wait until somebody resumes the rule."
     )
-    paused = version_pause_itself(version_id=current.pk, reason=reason)
-    return [paused.public_id] if paused is not None else []
+    paused = [version_pause_itself(version_id=key, reason=reason) for key in stopping]
+    return [found.public_id for found in paused if found is not None]
 
 
 def _insert_faults(decisions: Decisions) -> None:
