@@ -38,6 +38,7 @@ def consequences(violation: Violation) -> Sequence[Fact]:
             guild_id=violation.guild_id,
             code=violation.code,
             reversed_at__isnull=True,
+            amnesty=False,
             violation__occurred_at__gt=violation.occurred_at - ladder.window,
             violation__occurred_at__lte=violation.occurred_at,
         ).count()

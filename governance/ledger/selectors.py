@@ -78,6 +78,7 @@ def events_of(obj: Any) -> QuerySet[Event]:
 #: with the platform.
 GUILD_LEARNS = frozenset(
     "violation.confirmed violation.overturned points.charged points.expired points.reduced points.reversed "
+    "points.credited lesson.assigned lesson.attempted assignment.completed assignment.cancelled "
     "penalty.scheduled penalty.applied penalty.lifted penalty.cancelled penalty.reversed penalty.reduced "
     "notice.sent notice.read appeal.filed appeal.withdrawn appeal.message appeal.decided lesson.completed".split()
 )

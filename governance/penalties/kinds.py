@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 
 from governance.penalties.enums import PenaltyKind, PenaltyStatus
 from governance.penalties.models import Penalty, Restriction
+from governance.penalties.training import lessons_ask, lessons_take_back, until_trained
 from guilds.models import Guild
 from guilds.registry.enums import TIER_ORDER, GuildStatus
 
@@ -38,6 +39,14 @@ class Kind:
         """What it means for the guild, in the active language."""
         days = params.get("days")
         label = str(self.kind.label)
+        if until_trained(params) and days:
+            return ngettext(
+                "%(label)s until the lesson is done, for %(days)d day at most",
+                "%(label)s until the lesson is done, for %(days)d days at most",
+                days,
+            ) % {"label": label, "days": days}
+        if until_trained(params):
+            return _("%(label)s until the lesson is done") % {"label": label}
         if not days:
             return label
         return ngettext("%(label)s for %(days)d day", "%(label)s for %(days)d days", days) % {
@@ -53,7 +62,10 @@ class Warn(Kind):
 
 
 class Restrict(Kind):
-    """A restriction that enforcing systems read, or an obligation they follow up."""
+    """A restriction that enforcing systems read, or an obligation they follow up.
+
+    With `until_trained` in its params it also asks for the rule's lesson and ends when that is done.
+    """
 
     def apply(self, penalties: Sequence[Penalty], *, now: dt.datetime) -> None:
         Restriction.objects.bulk_create(
@@ -70,9 +82,11 @@ class Restrict(Kind):
             ],
             batch_size=500,
         )
+        lessons_ask(penalties, now=now)
 
     def reverse(self, penalties: Sequence[Penalty], *, now: dt.datetime) -> None:
         Restriction.objects.filter(penalty__in=penalties, lifted_at__isnull=True).update(lifted_at=now)
+        lessons_take_back(penalties)
 
 
 class Interview(Restrict):
@@ -80,6 +94,8 @@ class Interview(Restrict):
 
 
 class Training(Restrict):
+    """The rule's lesson, to be done anew; over as soon as it is."""
+
     kind = PenaltyKind.TRAINING
 
 

@@ -44,3 +44,15 @@ def lift_due() -> int:
 def expire_points() -> int:
     """Take points out of force whose time is over."""
     return _drain(lambda: services.points_expire_due(limit=500))
+
+
+@shared_task(name="governance.penalties.credit_due")
+def credit_due() -> int:
+    """Decide which passed quizzes take points off."""
+    return _drain(lambda: services.credits_apply_due(limit=500))
+
+
+@shared_task(name="governance.penalties.trained_due")
+def trained_due() -> int:
+    """Lift penalties that lasted until a lesson was done."""
+    return _drain(lambda: services.penalties_trained_due(limit=200))

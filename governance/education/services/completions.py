@@ -33,10 +33,10 @@ def lesson_complete(*, actor: Actor, code: str) -> Completion:
     Raises NotAllowed for everybody but owners and managers, NotFound for a lesson that is not published, Conflict for one
     whose quiz is the way to complete it. Records lesson.completed and assignment.completed.
     """
-    lesson, guild = _lesson_and_guild(actor, code)
+    lesson, guild, user_id = _lesson_and_guild(actor, code)
     if Question.objects.filter(lesson=lesson).exists():
         raise Conflict(_("This lesson is completed by passing its quiz."), code="quiz_required")
-    return _complete(actor, lesson, guild, now=timezone.now())
+    return _complete(actor, lesson, guild, user_id, now=timezone.now())
 
 
 @transaction.atomic
@@ -49,7 +49,7 @@ def attempt_make(
     NotAllowed for everybody but owners and managers, NotFound. Records lesson.attempted, and on passing lesson.completed the
     first time and assignment.completed.
     """
-    lesson, guild = _lesson_and_guild(actor, code)
+    lesson, guild, user_id = _lesson_and_guild(actor, code)
     now = timezone.now()
     questions = list(Question.objects.filter(lesson=lesson).order_by("position"))
     if not questions:
@@ -60,7 +60,7 @@ def attempt_make(
     attempt = Attempt.objects.create(
         lesson=lesson,
         guild=guild,
-        user_id=actor.user_id,
+        user_id=user_id,
         language=language[:20],
         answers={str(key): place for key, place in chosen.items()},
         right=right,
@@ -77,12 +77,12 @@ def attempt_make(
         market_id=guild.market_id,
     )
     if attempt.passed:
-        _complete(actor, lesson, guild, now=now)
+        _complete(actor, lesson, guild, user_id, now=now)
         nudge("governance.penalties.credit_due")
     return attempt
 
 
-def _lesson_and_guild(actor: Actor, code: str) -> tuple[Lesson, Guild]:
+def _lesson_and_guild(actor: Actor, code: str) -> tuple[Lesson, Guild, int]:
     if not actor.may_act_for_guild() or actor.guild_id is None or actor.user_id is None:
         raise NotAllowed(
             _("Only an owner or manager of the guild can acknowledge a lesson."), code="viewer_reads_only"
@@ -90,7 +90,7 @@ def _lesson_and_guild(actor: Actor, code: str) -> tuple[Lesson, Guild]:
     lesson = lessons_published().select_for_update(of=("self",), no_key=True).filter(code=code).first()
     if lesson is None:
         raise NotFound(_("There is no such lesson."))
-    return lesson, Guild.objects.get(pk=actor.guild_id)
+    return lesson, Guild.objects.get(pk=actor.guild_id), actor.user_id
 
 
 def _check_limit(lesson: Lesson, guild: Guild, now: dt.datetime) -> None:
@@ -132,7 +132,7 @@ def _checked(questions: list[Question], answers: Mapping[int, int | None]) -> di
     return chosen
 
 
-def _complete(actor: Actor, lesson: Lesson, guild: Guild, *, now: dt.datetime) -> Completion:
+def _complete(actor: Actor, lesson: Lesson, guild: Guild, user_id: int, *, now: dt.datetime) -> Completion:
     """The first completion is kept for good; every open request of the guild for this lesson is fulfilled."""
     asked = list(
         Assignment.objects.select_for_update(of=("self",))
@@ -143,7 +143,7 @@ def _complete(actor: Actor, lesson: Lesson, guild: Guild, *, now: dt.datetime) -
     completion, created = Completion.objects.get_or_create(
         lesson=lesson,
         guild=guild,
-        defaults={"user_id": actor.user_id, "completed_at": now, "source": source},
+        defaults={"user_id": user_id, "completed_at": now, "source": source},
     )
     if created:
         record(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef, Q, Sum
+from django.db.models import Exists, F, OuterRef, Q, Subquery, Sum
 from django.utils import timezone
 
 from governance.ledger.services import Entry, record_many
@@ -121,7 +121,13 @@ def points_expire_due(*, limit: int = 500, now: dt.datetime | None = None) -> in
     undone = PointEntry.objects.filter(
         undoes=OuterRef("pk"), reason__in=[PointReason.EXPIRY, PointReason.REVERSAL]
     )
-    due = PointEntry.objects.filter(Q(reason=PointReason.VIOLATION, expires_at__lte=now), ~Exists(undone))
+    # A credit may have taken all of a violation's points; nothing is left to expire then.
+    left = PointEntry.objects.filter(violation=OuterRef("violation_id")).order_by().values("violation")
+    due = (
+        PointEntry.objects.filter(Q(reason=PointReason.VIOLATION, expires_at__lte=now), ~Exists(undone))
+        .annotate(left=Subquery(left.annotate(sum=Sum("points")).values("sum")))
+        .filter(left__gt=0)
+    )
     guilds = lock_guilds(set(due.order_by("pk").values_list("guild_id", flat=True)[:limit]), skip_locked=True)
     violations = list(
         Violation.objects.filter(
@@ -155,16 +161,24 @@ def points_expire_due(*, limit: int = 500, now: dt.datetime | None = None) -> in
 
 
 def crossings_not_reached(
-    guild_id: int, *, since: dt.datetime, points: int, bands_by_id: dict[int, Band]
+    guild_id: int,
+    *,
+    since: dt.datetime,
+    points: int,
+    bands_by_id: dict[int, Band],
+    until: dt.datetime | None = None,
 ) -> list[BandCrossing]:
-    """Crossings since a moment that would not have happened without so many of the guild's points.
+    """Crossings from a moment on, and before `until`, that would not have happened without so many of the guild's points.
 
     Each crossing remembers the score at which it happened; the points taken back are added to that memory, so that several
     reversals one after another add up.
     """
-    BandCrossing.objects.filter(guild_id=guild_id, entered_at__gte=since).update(score=F("score") + points)
+    crossings = BandCrossing.objects.filter(guild_id=guild_id, entered_at__gte=since)
+    if until is not None:
+        crossings = crossings.filter(entered_at__lt=until)
+    crossings.update(score=F("score") + points)
     return [
         crossing
-        for crossing in BandCrossing.objects.filter(guild_id=guild_id, entered_at__gte=since).order_by("pk")
+        for crossing in crossings.order_by("pk")
         if crossing.score > bands_by_id[crossing.band_id].at_or_below
     ]

@@ -10,6 +10,8 @@ from typing import Any
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from governance.education.models import Lesson
+from governance.education.selectors import in_language
 from governance.notices.enums import NoticeKind
 from governance.notices.models import Notice
 from governance.notices.selectors import in_words, last_moment
@@ -17,20 +19,23 @@ from governance.notices.services import notice_draft, portal_url
 from governance.notices.wording import Wordings
 from governance.penalties.kinds import KINDS
 from governance.penalties.models import Penalty
+from governance.penalties.training import until_trained
 from governance.rules.enums import ReviewMode
 from governance.violations.models import Violation
 from guilds.models import Guild
 
 
 @cache
-def _described(language: str, kind: str, days: int | None, share: float | None) -> str:
+def _described(language: str, kind: str, days: int | None, share: float | None, trained: bool) -> str:
     with translation.override(language):
-        return KINDS[kind].describe({"days": days, "share": share})
+        return KINDS[kind].describe({"days": days, "share": share, "until_trained": trained})
 
 
 def described(language: str, params: Mapping[str, Any]) -> str:
     """A ladder step in words of a language."""
-    return _described(language, params["kind"], params.get("days"), params.get("share"))
+    return _described(
+        language, params["kind"], params.get("days"), params.get("share"), until_trained(params)
+    )
 
 
 def measures_in_words(language: str, penalties: Sequence[Penalty], guild: Guild) -> str:
@@ -81,8 +86,12 @@ def imposed_draft(
     score: int,
     wordings: Wordings,
     now: dt.datetime,
+    amnesty: Lesson | None = None,
 ) -> Notice:
-    """The statement of reasons for the penalties of one sanction, not yet saved."""
+    """The statement of reasons for the penalties of one sanction, not yet saved.
+
+    `amnesty` is the lesson for whose sake it is a warning alone, which the guild is told.
+    """
     market, version = guild.market, violation.version
     language, _text = wordings.find(NoticeKind.PENALTY_IMPOSED, market.languages)
     appeal_by = last_moment(now, market.regime.appeal_days, market)
@@ -94,6 +103,13 @@ def imposed_draft(
             if automatic
             else _("by a member of our staff, after looking at the evidence")
         )
+        measures = measures_in_words(language, penalties, guild)
+        if amnesty is not None:
+            title = in_language(amnesty.title, language)[1]
+            measures += "\n- " + _(
+                "A warning alone and no points, because your guild had just done the lesson “%(lesson)s”. "
+                "This happens once per rule."
+            ) % {"lesson": title}
     wording = clause(version.text, market.languages)
     facts = facts_in_words(violation.explanation)
     subject = str(violation.creator) if violation.creator_id else str(guild)
@@ -108,7 +124,7 @@ def imposed_draft(
         "facts": facts,
         "detected_by": detected,
         "decided_by": decided,
-        "measures": measures_in_words(language, penalties, guild),
+        "measures": measures,
         "points": points,
         "score": score,
         "territory": market.name,
@@ -136,6 +152,7 @@ def imposed_draft(
             for penalty in penalties
         ],
         "points": points,
+        **({"amnesty": amnesty.code} if amnesty is not None else {}),
         "territory": market.code,
         "appeal_by": appeal_by.isoformat(),
     }

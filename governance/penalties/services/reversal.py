@@ -1,18 +1,21 @@
 """Undoing: when an appeal succeeds, everything that followed from the decision is taken back in the order it came about.
 
-violation → its penalties → its points → bands those points tipped, with their penalties → later rungs of the same code.
-Nothing is deleted: statuses move, points get opposite entries, the guild is told.
+violation → its penalties → its points → bands those points tipped, with their penalties → the credit it had used up → the
+amnesty it had used up → later rungs of the same code. Nothing is deleted: statuses move, points get opposite entries, the guild
+is told.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from governance.education.models import Lesson
 from governance.ledger.services import Entry, record_many
 from governance.notices.enums import NoticeKind
 from governance.notices.services import notice_issue, notices_send
@@ -21,12 +24,16 @@ from governance.penalties import transitions
 from governance.penalties.enums import PenaltyStatus, PointReason
 from governance.penalties.kinds import KINDS
 from governance.penalties.ladders import LadderSpec
-from governance.penalties.models import Band, Penalty, PointEntry, Sanction
+from governance.penalties.models import Band, BandCrossing, Penalty, PointEntry, Sanction
 from governance.penalties.selectors import points_left
+from governance.penalties.services import amnesty
 from governance.penalties.services.acts import change_notice, lift, locked
+from governance.penalties.services.amnesty import sanction_to_excuse
+from governance.penalties.services.credits import credits_spent_again
 from governance.penalties.services.points import Standings, crossings_not_reached, entries_taking_back
 from governance.penalties.services.reasons import imposed_draft, measures_in_words
 from governance.penalties.services.sanctions import penalties_draft, penalty_entries
+from governance.violations.models import Violation
 from governance.violations.services import violation_overturn
 from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role
@@ -61,7 +68,8 @@ def penalty_overturn(*, actor: Actor, penalty_id: int, reason: str) -> Penalty:
         )
         own = Penalty.objects.filter(violation=penalty.violation_id, crossing__isnull=True)
         reversed_ = _reverse(actor, _lock(own), now=now, reason=reason)
-        reversed_ += _give_back(actor, guild, penalty, now=now, reason=reason)
+        reversed_ += _give_back(actor, guild, penalty.violation, now=now, reason=reason)
+        _pass_amnesty_on(actor, guild, penalty, now=now, reason=reason)
         _recompute_rungs(actor, guild, penalty, now=now, reason=reason)
     _tell(actor, guild, penalty, reversed_, points=points, reason=reason, now=now)
     penalty.refresh_from_db()
@@ -144,10 +152,25 @@ def _lower(
 
 
 def _give_back(
-    actor: Actor, guild: Guild, penalty: Penalty, *, now: dt.datetime, reason: str
+    actor: Actor, guild: Guild, violation: Violation, *, now: dt.datetime, reason: str
 ) -> list[Penalty]:
-    entries = entries_taking_back([penalty.violation], reason=PointReason.REVERSAL, now=now)
-    return _move_points(actor, guild, entries, act="points.reversed", now=now, reason=reason)
+    """Give back what the violation still weighs, and settle what it weighed before a credit or its expiry: bands entered
+    until then fall with it, and the credit goes to other points."""
+    bands = Band.objects.in_bulk()
+    undone: list[BandCrossing] = []
+    for spent in PointEntry.objects.filter(
+        violation=violation, reason__in=[PointReason.CREDIT, PointReason.EXPIRY]
+    ).select_related("undoes"):
+        if spent.undoes is not None:
+            undone += crossings_not_reached(
+                guild.pk, since=spent.undoes.at, until=spent.at, points=-spent.points, bands_by_id=bands
+            )
+    derived = Penalty.objects.filter(crossing__in=undone)
+    reversed_ = _reverse(actor, _lock(derived), now=now, reason=reason) if undone else []
+    entries = entries_taking_back([violation], reason=PointReason.REVERSAL, now=now)
+    reversed_ += _move_points(actor, guild, entries, act="points.reversed", now=now, reason=reason)
+    moved = credits_spent_again(guild, violation.pk, now=now)
+    return reversed_ + _move_points(actor, guild, moved, act="points.credited", now=now, reason=reason)
 
 
 def _move_points(
@@ -161,8 +184,10 @@ def _move_points(
         score = standings.move(guild.pk, entry.points).score
         standings.save()
         charged_at = entry.undoes.at if entry.undoes else now
+        # A credit that is spent again counts from the day it was earned.
+        since = entry.credit.decided_at if entry.credit else charged_at
         bands = Band.objects.in_bulk()
-        undone = crossings_not_reached(guild.pk, since=charged_at, points=-entry.points, bands_by_id=bands)
+        undone = crossings_not_reached(guild.pk, since=since, points=-entry.points, bands_by_id=bands)
         if undone:
             derived = Penalty.objects.filter(crossing__in=undone)
             reversed_ += _reverse(actor, _lock(derived), now=now, reason=reason)
@@ -190,8 +215,12 @@ def _recompute_rungs(actor: Actor, guild: Guild, penalty: Penalty, *, now: dt.da
     that time already served counts. What would have ended by now is not imposed any more.
     """
     fallen = Sanction.objects.get(violation=penalty.violation_id)
+    _recompute_rungs_of(actor, guild, fallen.code, now=now, reason=reason)
+
+
+def _recompute_rungs_of(actor: Actor, guild: Guild, code: str, *, now: dt.datetime, reason: str) -> None:
     active = list(
-        Sanction.objects.filter(guild=guild, code=fallen.code, reversed_at__isnull=True)
+        Sanction.objects.filter(guild=guild, code=code, reversed_at__isnull=True, amnesty=False)
         .select_related("violation__version", "violation__rule", "violation__creator")
         .order_by("created_at", "violation_id")
     )
@@ -208,11 +237,31 @@ def _recompute_rungs(actor: Actor, guild: Guild, penalty: Penalty, *, now: dt.da
         sanction.nth = nth
         sanction.save(update_fields=["nth"])
         if changed:
-            _replace_rung(actor, guild, sanction, ladder, now=now, reason=reason)
+            _replace_rung(actor, guild, sanction, ladder.rung(nth), now=now, reason=reason)
+
+
+def _pass_amnesty_on(actor: Actor, guild: Guild, penalty: Penalty, *, now: dt.datetime, reason: str) -> None:
+    """Without the fallen violation another may have been the first after the lesson: it becomes a warning alone."""
+    found = sanction_to_excuse(guild.pk, penalty.violation.rule_id)
+    if found is None:
+        return
+    sanction, lesson = found
+    sanction.amnesty, sanction.nth, sanction.points = True, 0, 0
+    sanction.save(update_fields=["amnesty", "nth", "points"])
+    _give_back(actor, guild, sanction.violation, now=now, reason=reason)
+    _replace_rung(actor, guild, sanction, amnesty.STEPS, now=now, reason=reason, excused_by=lesson)
+    _recompute_rungs_of(actor, guild, sanction.code, now=now, reason=reason)
 
 
 def _replace_rung(
-    actor: Actor, guild: Guild, sanction: Sanction, ladder: LadderSpec, *, now: dt.datetime, reason: str
+    actor: Actor,
+    guild: Guild,
+    sanction: Sanction,
+    steps: Sequence[Mapping[str, Any]],
+    *,
+    now: dt.datetime,
+    reason: str,
+    excused_by: Lesson | None = None,
 ) -> None:
     violation = sanction.violation
     old = _lock(Penalty.objects.filter(violation=violation, crossing__isnull=True))
@@ -225,7 +274,7 @@ def _replace_rung(
         for draft in penalties_draft(
             guild=guild,
             violation=violation,
-            steps=ladder.rung(sanction.nth),
+            steps=steps,
             now=now,
             proposed_by=proposed_by,
             since=since,
@@ -242,6 +291,7 @@ def _replace_rung(
             score=Standings([guild.pk], now).rows[guild.pk].score,
             wordings=Wordings(),
             now=now,
+            amnesty=excused_by,
         )
         [sent] = notices_send(actor=actor, notices=[notice])
         for draft in announced:

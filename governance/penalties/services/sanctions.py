@@ -10,6 +10,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from governance.education.models import Lesson
 from governance.ledger.services import Entry, record_many
 from governance.notices.services import notices_send
 from governance.notices.wording import Wordings
@@ -17,6 +18,8 @@ from governance.penalties.enums import PenaltyStatus, PointReason
 from governance.penalties.ladders import LadderSpec, end_of, needs_second_person, points_of, start_of
 from governance.penalties.models import BandCrossing, Penalty, PointEntry, Sanction
 from governance.penalties.selectors import lock_guilds
+from governance.penalties.services import amnesty
+from governance.penalties.services.amnesty import Amnesties
 from governance.penalties.services.points import Standings
 from governance.penalties.services.reasons import imposed_draft
 from governance.violations.enums import Verdict
@@ -38,6 +41,7 @@ class Case:
     sanction: Sanction
     penalties: list[Penalty]
     crossings: list[BandCrossing]
+    excused_by: Lesson | None = None
     score: int = 100
 
 
@@ -112,7 +116,7 @@ class Offences:
     def __init__(self, guild_ids: Iterable[int], codes: Iterable[str]) -> None:
         self.moments: dict[tuple[int, str], list[dt.datetime]] = {}
         rows = Sanction.objects.filter(
-            guild_id__in=list(guild_ids), code__in=set(codes), reversed_at__isnull=True
+            guild_id__in=list(guild_ids), code__in=set(codes), reversed_at__isnull=True, amnesty=False
         ).values_list("guild_id", "code", "violation__occurred_at")
         for guild_id, code, moment in rows:
             self.moments.setdefault((guild_id, code), []).append(moment)
@@ -154,9 +158,15 @@ def sanctions_decide_due(*, limit: int = 500, now: dt.datetime | None = None) ->
         .values_list("violation_id", "reviewer_id")
     )
     standings = Standings({violation.guild_id for violation in violations}, now)
+    amnesties = Amnesties(guilds, {violation.rule_id for violation in violations})
     cases = []
     for violation in violations:
-        case = _case(violation, guilds[violation.guild_id], offences, deciders.get(violation.pk), now)
+        guild, decider = guilds[violation.guild_id], deciders.get(violation.pk)
+        lesson = amnesties.use(violation)
+        if lesson is None:
+            case = _case(violation, guild, offences, decider, now)
+        else:
+            case = _excused(violation, guild, lesson, decider, now)
         _charge(case, standings, now)
         cases.append(case)
     _save(cases, standings, now)
@@ -177,6 +187,26 @@ def _case(
         guild=guild, violation=violation, steps=ladder.rung(nth), now=now, proposed_by=proposed_by
     )
     return Case(violation, guild, ladder, sanction, penalties, [])
+
+
+def _excused(
+    violation: Violation, guild: Guild, lesson: Lesson, proposed_by: int | None, now: dt.datetime
+) -> Case:
+    """A warning alone: no points, and no offence that later ones are counted from."""
+    ladder = LadderSpec.read(violation.version.ladder, severity=violation.severity)
+    sanction = Sanction(
+        violation=violation,
+        guild=guild,
+        code=violation.code,
+        nth=0,
+        points=0,
+        amnesty=True,
+        created_at=now,
+    )
+    penalties = penalties_draft(
+        guild=guild, violation=violation, steps=amnesty.STEPS, now=now, proposed_by=proposed_by
+    )
+    return Case(violation, guild, ladder, sanction, penalties, [], excused_by=lesson)
 
 
 def _charge(case: Case, standings: Standings, now: dt.datetime) -> None:
@@ -226,6 +256,7 @@ def _save(cases: Sequence[Case], standings: Standings, now: dt.datetime) -> None
                 score=case.score,
                 wordings=wordings,
                 now=now,
+                amnesty=case.excused_by,
             )
             told.append((notice, announced))
     notices_send(actor=actor, notices=[notice for notice, _penalties in told])
@@ -241,7 +272,12 @@ def _save(cases: Sequence[Case], standings: Standings, now: dt.datetime) -> None
                 act="points.charged",
                 object_type=Violation.ledger_type,
                 object_id=str(case.violation.public_id),
-                after={"points": case.sanction.points, "nth": case.sanction.nth, "score": case.score},
+                after={
+                    "points": case.sanction.points,
+                    "nth": case.sanction.nth,
+                    "score": case.score,
+                    **({"amnesty": case.excused_by.code} if case.excused_by else {}),
+                },
                 guild_id=case.guild.pk,
                 market_id=case.violation.market_id,
             )
