@@ -26,7 +26,7 @@ from governance.signals.models import (
 )
 from governance.violations.models import Alarm, Detection, EvaluationFault, Review, Violation
 from governance.webhooks.models import Delivery, Endpoint
-from governance.workbench.models import Approval, Comment, Example
+from governance.workbench.models import Approval, Comment, Draft, Example
 
 __all__ = [
     "Alarm",
@@ -44,6 +44,7 @@ __all__ = [
     "Credit",
     "Delivery",
     "Detection",
+    "Draft",
     "Endpoint",
     "EvaluationFault",
     "Event",

@@ -16,6 +16,16 @@ from governance.workbench.enums import ApprovalStatus, ExampleResult
 from guilds.models import User
 
 
+class Draft(RuleVersion):
+    """A rule version as the workbench shows it: while it is written, approved and, read only, ever after."""
+
+    class Meta:
+        proxy = True
+        ordering = ["-written_at"]
+        verbose_name = _("draft")
+        verbose_name_plural = _("workbench")
+
+
 class Example(models.Model):
     """A signal the version must match, or must not, kept with it and run at every save.
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from governance.engine import RuleSpec
 from governance.ledger.services import record
 from governance.risks.models import Risk
+from governance.rules.differences import differences
 from governance.rules.enums import VersionStatus
 from governance.rules.models import Rule, RuleVersion
 from governance.rules.selectors import locked_version
@@ -213,16 +214,11 @@ def draft_save(
         before={"digest": before.digest()},
         after={
             "digest": spec.digest(),
-            "changes": _changed(before, spec),
+            "changes": differences(before, spec, old_ladder=old_ladder or None, new_ladder=ladder or None),
         },
     )
     examples_run(version)
     return version
-
-
-def _changed(before: RuleSpec, after: RuleSpec) -> list[str]:
-    old, new = before.to_dict(), after.to_dict()
-    return [name for name in new if old[name] != new[name]]
 
 
 @transaction.atomic
