@@ -9,7 +9,7 @@ conditions and signals.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 from typing import Literal as OneOf
 
@@ -25,11 +25,11 @@ from governance.engine.tree import (
     Node,
     Unary,
     path_of,
-    walk,
 )
-from governance.engine.where_sql import DOUBLE, SqlFragment, Translation, Untranslatable
+from governance.engine.where_sql import SqlFragment, Translation, Untranslatable
 
 _OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "<>", "!=": "="}
+_NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _SQL = {"<": "<", "<=": "<=", ">": ">", ">=": ">=", "==": "=", "!=": "<>"}
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
@@ -43,14 +43,16 @@ class MeasureColumn:
     """Where SQL finds a measure.
 
     `bound` is "exact" when the column holds the measure's very value, "upper" when the measure is never above it. NULL is
-    "not known". `whole` for count and distinct, which are never null in CEL. `beyond` is for max, which windows cannot slide:
-    (operator, number) → a column that counts the values for which `value operator number`; `text` is not used then.
+    "not known", or for max that nothing was found. `function` is the aggregate's.
     """
 
     text: str
     bound: OneOf["exact", "upper"] = "exact"
-    whole: bool = True
-    beyond: Mapping[tuple[str, float], str] = field(default_factory=dict)
+    function: OneOf["count", "distinct", "sum", "max"] = "count"
+
+    @property
+    def whole(self) -> bool:
+        return self.function in ("count", "distinct")
 
 
 @dataclass(frozen=True)
@@ -163,22 +165,6 @@ def when_candidate(
     condition = either(found.true, found.error, Condition(_LARGE)) if faults else found.true
     params = {name: value for name, value in bounds.exact.params.items() if f"%({name})s" in condition.sql}
     return WhenCandidate(condition, params)
-
-
-def thresholds(source: str, name: str) -> set[tuple[str, float]]:
-    """(operator, number) of each comparison of this measure with a number, as `value > number` or `value >= number`."""
-    found: set[tuple[str, float]] = set()
-    for node in walk(parse(source)):
-        sides = _measure_and_number(node, {name})
-        if sides is not None:
-            _, operator, number = sides
-            found.add((_beyond(operator), float(number)))
-    return found
-
-
-def _beyond(operator: str) -> str:
-    """max < 5 is the opposite of max >= 5; max == 5 implies max >= 5."""
-    return ">" if operator in (">", "<=") else ">="
 
 
 @dataclass(frozen=True)
@@ -315,13 +301,23 @@ class _Bounds:
             return None
         name, operator, number = sides
         column = self.measures[name]
-        if column.beyond:
-            return _beyond_number(column, operator, float(number))
-        bound = self.exact.bind(float(number), "float8")
-        value = f"({column.text})::float8" if column.whole else f"({DOUBLE.format(column.text)})"
+        if column.whole:
+            compare = _whole_comparison(column.text, self.float8(number))
+        else:
+            compare = self.numeric_comparison(column.text, number)
         if column.bound == "exact":
-            return _exactly(f"({value} {_SQL[operator]} {bound})", measured=True, error=FALSE)
-        return _at_most(operator, lambda written: f"({value} {written} {bound})")
+            maybe_null = column.function == "max" and operator in ("==", "!=")
+            return _exactly(compare(operator), measured=True, error=FALSE, maybe_null=maybe_null)
+        return _at_most(operator, compare)
+
+    def numeric_comparison(self, column: str, number: Literal) -> Callable[[str], str]:
+        def compared(operator: str) -> str:
+            if operator in ("==", "!="):
+                equal = " AND ".join(f"{column} {self.exact.limit(side, number)}" for side in (">=", "<="))
+                return f"({equal})" if operator == "==" else f"(NOT ({equal}))"
+            return f"({column} {self.exact.limit(operator, number)})"
+
+        return compared
 
     def against_each_other(self, node: Node) -> _Sides | None:
         if not isinstance(node, Binary) or node.operator not in _SQL:
@@ -344,7 +340,7 @@ class _Bounds:
         if above is None or below is None:
             return None
         quotient = f"({above})::float8 / nullif({below}, 0)::float8"
-        bound = self.exact.number(right)
+        bound = self.float8(right)
         zero = f"{below} = 0"
 
         def compared(written: str) -> Condition:
@@ -353,17 +349,29 @@ class _Bounds:
         yes, no = compared(_SQL[operator]), compared(_OPPOSITE[operator])
         return _Sides(yes, no, _or_unknown(no), _or_unknown(yes), FALSE)
 
+    def float8(self, number: Literal) -> str:
+        if not isinstance(number.value, (int, float)) or not abs(number.value) < 2**53:
+            raise Untranslatable
+        return self.exact.bind(float(number.value), "float8")
+
     def whole(self, node: Node | None) -> str | None:
         """The column of a count that is exactly known."""
         column = self.measures.get(node.name) if isinstance(node, Name) else None
         return column.text if column is not None and column.whole and column.bound == "exact" else None
 
 
-def _exactly(text: str, *, measured: bool, error: Condition) -> _Sides:
-    """SQL says TRUE, FALSE or NULL exactly where CEL says true, false or neither."""
+def _whole_comparison(column: str, bound: str) -> Callable[[str], str]:
+    return lambda operator: f"({column} {_SQL[operator]} {bound})"
+
+
+def _exactly(text: str, *, measured: bool, error: Condition, maybe_null: bool = False) -> _Sides:
+    """SQL says TRUE, FALSE or NULL exactly where CEL says true, false or neither.
+
+    With `maybe_null` NULL may also be CEL's null, to which a number is unequal: then it may be true as well as false.
+    """
     return _Sides(
-        true=Condition(text, measured),
-        false=Condition(f"(NOT {text})", measured),
+        true=Condition(f"({text} IS NOT FALSE)" if maybe_null else text, measured),
+        false=Condition(f"({text} IS NOT TRUE)" if maybe_null else f"(NOT {text})", measured),
         not_true=Condition(f"({text} IS NOT TRUE)", measured),
         not_false=Condition(f"({text} IS NOT FALSE)", measured),
         error=error,
@@ -379,22 +387,11 @@ def _at_most(operator: str, compared: Callable[[str], str]) -> _Sides:
     if operator in (">", ">=", "=="):
         reached = Condition(compared(">=" if operator == "==" else operator), measured=True)
         return _Sides(true=reached, not_false=_or_unknown(reached), error=FALSE)
-    reached = Condition(compared(">=" if operator == "!=" else _OPPOSITE[operator]), measured=True)
+    reached = Condition(compared(">=" if operator == "!=" else _NEGATED[operator]), measured=True)
     return _Sides(false=reached, not_true=_or_unknown(reached), error=FALSE)
 
 
-def _beyond_number(column: MeasureColumn, operator: str, number: float) -> _Sides | None:
-    """max > 5 exactly when a value above 5 was seen. That none was says nothing: without values max is null."""
-    seen = column.beyond.get((_beyond(operator), number))
-    if seen is None:
-        return None
-    some = Condition(f"({seen} > 0)", measured=True)
-    if operator in (">", ">=", "=="):
-        return _Sides(true=some, not_false=TRUE, error=FALSE)
-    return _Sides(false=some, not_true=TRUE, error=FALSE)
-
-
-def _measure_and_number(node: Node, names: Any) -> tuple[str, str, int | float] | None:
+def _measure_and_number(node: Node, names: Any) -> tuple[str, str, Literal] | None:
     """(measure, operator, number) of a comparison of a measure, plain or as double(measure), with a number."""
     if not isinstance(node, Binary) or node.operator not in _SQL:
         return None
@@ -404,10 +401,9 @@ def _measure_and_number(node: Node, names: Any) -> tuple[str, str, int | float] 
     left = _doubled(left) or left
     if not (isinstance(left, Name) and left.name in names and isinstance(right, Literal)):
         return None
-    number = right.value
-    if right.kind not in ("int", "double") or not isinstance(number, (int, float)) or not abs(number) < 2**53:
+    if right.kind not in ("int", "double"):
         return None
-    return left.name, operator, number
+    return left.name, operator, right
 
 
 def _doubled(node: Node) -> Node | None:

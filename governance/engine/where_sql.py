@@ -7,9 +7,12 @@ TRUE exactly when CEL says true. What cannot be held to that is not translated:
 tests/governance/engine/test_where_sql.py compares both on random conditions and signals.
 """
 
+import json
 import math
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
 from governance.engine.syntax import parse
@@ -18,17 +21,6 @@ from governance.engine.tree import Binary, Call, ListOf, Literal, Logic, Name, N
 # Below this, a whole number compares with any JSON number as doubles do, whatever the number's own form
 _EXACT = 2**53
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
-_NUMERIC = {"<": "<", "<=": "<=", ">": ">", ">=": ">="}
-
-# A JSON number as the double that Python's float() makes of it. PostgreSQL's own cast fails outside a
-# double's range: from
-# half a unit beyond the largest double it is infinity, up to half the smallest one it is zero.
-DOUBLE = (
-    "CASE WHEN abs(({0})::numeric) >= 1.797693134862315807937e308"
-    " THEN sign(({0})::numeric)::float8 * 'Infinity'::float8"
-    " WHEN abs(({0})::numeric) <= 2.4703282292062327208e-324 THEN 0::float8"
-    " ELSE ({0})::float8 END"
-)
 
 
 @dataclass(frozen=True)
@@ -135,36 +127,45 @@ class Translation:
         if isinstance(left, Name) and left.name == "signal_type" and isinstance(right.value, str):
             return f"(s.type = {self.bind(right.value, 'text')})"
         place = self.field(left)
-        if right.kind == "null":
-            return f"(jsonb_typeof({place}) = 'null')"
-        if right.kind == "bool":
-            kind, same = "boolean", f"({place})::boolean = {str(right.value).upper()}"
-        elif right.kind == "string":
-            kind = "string"
-            same = f"({place} #>> '{{}}') COLLATE \"C\" = {self.bind(str(right.value), 'text')}"
-        else:
-            kind, same = "number", f"{DOUBLE.format(place)} = {self.number(right)}"
-        return (
-            f"(CASE WHEN {place} IS NULL THEN NULL WHEN jsonb_typeof({place}) = '{kind}' THEN {same}"
-            " ELSE FALSE END)"
-        )
+        if right.kind in ("null", "bool", "string"):
+            # PostgreSQL's equality of JSON: values of another kind are unequal, an absent one is NULL
+            return f"({place} = {self.json(right)})"
+        value = f"({place})::numeric"
+        within = f"{value} {self.limit('>=', right)} AND {value} {self.limit('<=', right)}"
+        return f"(CASE jsonb_typeof({place}) WHEN 'number' THEN {within} ELSE {place} IS NULL AND NULL END)"
 
     def ordered(self, left: Node, operator: str, right: Literal) -> str:
         place = self.field(left)
         if right.kind == "string":
             bound = self.bind(str(right.value), "text")
-            kind, result = "string", f"({place} #>> '{{}}') COLLATE \"C\" {_NUMERIC[operator]} {bound}"
+            kind, result = "string", f"({place} #>> '{{}}') COLLATE \"C\" {operator} {bound}"
         else:
-            kind, result = "number", f"{DOUBLE.format(place)} {_NUMERIC[operator]} {self.number(right)}"
+            kind, result = "number", f"({place})::numeric {self.limit(operator, right)}"
         return f"(CASE WHEN jsonb_typeof({place}) = '{kind}' THEN {result} END)"
 
-    def number(self, literal: Literal) -> str:
+    def json(self, literal: Literal) -> str:
+        if literal.kind == "string":
+            self.bind(str(literal.value), "text")  # refuses what PostgreSQL cannot hold
+        return self.bind(json.dumps(literal.value), "jsonb")
+
+    def limit(self, operator: str, literal: Literal) -> str:
+        """What stands right of a numeric so that it compares as its double does with the literal.
+
+        The doubles' rounding moves into the bound, halfway to the next double, which is cheaper than casts to float8
+        and holds beyond their range.
+        """
         value = literal.value
         if literal.kind not in ("int", "double") or not isinstance(value, (int, float)):
             raise Untranslatable
         if not math.isfinite(value) or abs(value) >= _EXACT:
             raise Untranslatable
-        return self.bind(float(value), "float8")
+        double = float(value)
+        beside = math.nextafter(double, math.inf if operator in (">", "<=") else -math.inf)
+        halfway = self.bind(_decimal((Fraction(double) + Fraction(beside)) / 2), "numeric")
+        # Halfway goes to the double whose last bit is zero
+        if struct.pack("<d", double)[0] & 1:
+            operator = {"<": "<=", "<=": "<", ">": ">=", ">=": ">"}[operator]
+        return f"{operator} {halfway}"
 
     def membership(self, left: Node, right: Node) -> str:
         if not isinstance(right, ListOf) or not right.items:
@@ -205,3 +206,12 @@ class Translation:
             return f"(jsonb_typeof(s.data) = 'object' AND s.data ? {name})"
         owner = self.field(asked.operand)
         return f"(CASE WHEN jsonb_typeof({owner}) = 'object' THEN {owner} ? {name} END)"
+
+
+def _decimal(value: Fraction) -> str:
+    """A fraction over a power of two, written out in full."""
+    digits = value.denominator.bit_length() - 1
+    scaled = abs(value.numerator) * 5**digits
+    text = str(scaled).rjust(digits + 1, "0")
+    whole, part = (text[:-digits], text[-digits:]) if digits else (text, "")
+    return ("-" if value < 0 else "") + whole + ("." + part if part else "")

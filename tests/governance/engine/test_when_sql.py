@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from governance.engine import Evaluator, MeasureSpec, RuleErrors, compile_rule
-from governance.engine.when_sql import MeasureColumn, WhenCandidate, thresholds, when_candidate
+from governance.engine.when_sql import MeasureColumn, WhenCandidate, when_candidate
 from tests.governance.engine.rules import facts, spec
 from tests.governance.engine.test_where_sql import condition, record
 
@@ -26,7 +26,8 @@ MEASURES = (
 COLUMNS = {
     "n": MeasureColumn("s.n"),
     "most": MeasureColumn("s.most", bound="upper"),
-    "total": MeasureColumn("s.total", whole=False),
+    "total": MeasureColumn("s.total", function="sum"),
+    "top": MeasureColumn("s.top", function="max"),
 }
 TEXTS: dict[tuple[str, ...], str] = {("guild", "tier"): "s.tier", ("market", "code"): "s.market"}
 
@@ -76,12 +77,7 @@ world = st.lists(st.tuples(record, values), min_size=1, max_size=15)
 
 
 def candidate(source: str, *, faults: bool = False) -> WhenCandidate:
-    beyond = {
-        (operator, bound): f"(CASE WHEN s.top {operator} {bound!r} THEN 1 ELSE 0 END)"
-        for operator, bound in thresholds(source, "top")
-    }
-    columns = {**COLUMNS, "top": MeasureColumn("s.top", whole=False, beyond=beyond)} if beyond else COLUMNS
-    return when_candidate(source, columns, texts=TEXTS, faults=faults)
+    return when_candidate(source, COLUMNS, texts=TEXTS, faults=faults)
 
 
 def kept(found: WhenCandidate, rows: list[tuple[str, dict[str, Any]]]) -> list[tuple[bool, Any]]:
@@ -135,6 +131,7 @@ def test_candidates_keep_every_match_and_every_error(
             condition,
             st.builds("n {} {}".format, relation, st.sampled_from(["0", "1", "2"])),
             st.builds("total {} {}".format, relation, number),
+            st.builds("top {} {}".format, st.sampled_from(["<", "<=", ">", ">="]), number),
         ),
         lambda inner: st.one_of(
             st.builds("({} && {})".format, inner, inner),
@@ -170,7 +167,7 @@ def test_what_sql_can_decide_it_decides(source: str, rows: list[tuple[str, dict[
         ("!(most >= 2)", {}, {"most": 9}, True),
         ("top > 2.5", {}, {"top": "2.5"}, False),
         ("top > 2.5", {}, {"top": "3"}, True),
-        ("top <= 2.5", {}, {"top": "3"}, True),
+        ("top <= 2.5", {}, {"top": "3"}, False),
         ("double(n) / double(most) > 0.5", {}, {"n": 0, "most": 1}, True),
         ("hidden > 7 && n > 1", {}, {"n": 1}, False),
         ("hidden > 7 || n > 1", {}, {"n": 1}, True),
