@@ -17,6 +17,7 @@ from config import schema  # noqa: F401  registers the security scheme
 from governance.insights.api import RuleScorecardView
 from governance.ledger.api import EventsView
 from governance.penalties.api import PenaltiesView, PenaltyAcknowledgeView, PenaltyView, StandingView
+from governance.risks.api import FeedbackView
 from governance.signals.api import SignalsView
 from governance.violations.api import ViolationsView, ViolationView
 from guilds.registry.api import CreatorView, GuildView, RegistryView
@@ -53,6 +54,7 @@ urlpatterns: list[URLPattern] = [
     path("appeals", AppealsView.as_view()),
     path("appeals/<str:public_id>", AppealView.as_view()),
     path("appeals/<str:public_id>/withdraw", AppealWithdrawView.as_view()),
+    path("feedback", FeedbackView.as_view()),
     path("insights/rules/<str:code>", RuleScorecardView.as_view()),
     path("events", EventsView.as_view()),
     re_path(r"^", NowhereView.as_view()),

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from appeals.portal import account, appeals, errors, home, lessons, notices, penalties
+from appeals.portal import account, appeals, errors, feedback, home, lessons, notices, penalties
 
 app_name = "portal"
 
@@ -24,5 +24,7 @@ urlpatterns = [
     path("notices/", notices.notice_list, name="notices"),
     path("notices/<uuid:notice_id>/", notices.notice_page, name="notice"),
     path("notices/<uuid:notice_id>/read/", notices.notice_mark_read, name="notice_mark_read"),
+    path("feedback/", feedback.feedback_page, name="feedback"),
+    path("feedback/<uuid:feedback_id>/", feedback.feedback_message, name="feedback_message"),
     path("<path:rest>", errors.nowhere),
 ]

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.contrib.postgres.search import TrigramSimilarity
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q, QuerySet, TextField, Value
+from django.db.models.functions import Coalesce, NullIf
 from django.utils import timezone
 
 from governance.risks.enums import FeedbackChannel, FeedbackSource, FeedbackStatus
@@ -129,6 +130,15 @@ def feedback_visible_to(actor: Actor) -> QuerySet[Feedback]:
     if actor.kind == "client":
         return rows.filter(by_client_id=actor.client_id)
     return rows if actor.market_ids is None else rows.filter(market_id__in=actor.market_ids)
+
+
+def feedback_with_answers(actor: Actor) -> QuerySet[Feedback]:
+    """As `feedback_visible_to`, with `answer_given` and `answer_given_at`: those of the message it was merged into, if any; None
+    until answered."""
+    return feedback_visible_to(actor).annotate(
+        answer_given=NullIf(Coalesce("merged_into__answer", "answer"), Value("", TextField())),
+        answer_given_at=Coalesce("merged_into__answered_at", "answered_at"),
+    )
 
 
 def is_told_by_the_guild(feedback: Feedback) -> bool:

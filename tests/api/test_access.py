@@ -125,6 +125,16 @@ ENDPOINTS = [
         lambda c: f"appeals/{c.appeal.public_id}/withdraw",
         of_one_object=True,
     ),
+    Endpoint("GET", "feedback", Scope.FEEDBACK_WRITE, lambda _: "feedback"),
+    Endpoint(
+        "POST",
+        "feedback",
+        Scope.FEEDBACK_WRITE,
+        lambda _: "feedback",
+        201,
+        lambda c: {"body": "Our creators do not understand the rule.", "guild": c.guild.external_id},
+        of_one_object=True,
+    ),
     Endpoint(
         "GET",
         "insights/rules/<str:code>",

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from appeals.portal import urls
 from governance.models import Lesson
+from governance.risks.services import feedback_send
 from guilds.accounts.services import one_time_link
 from guilds.models import User
 from tests import factories
@@ -51,6 +52,10 @@ MATRIX: dict[tuple[str, str], str] = {
     ("notice", "GET"): "200 200 200 404 403 403 302",
     ("notice_mark_read", "GET"): "405 405 405 405 403 403 302",
     ("notice_mark_read", "POST"): "302+ 302+ 403 404 403 403 302",
+    ("feedback", "GET"): "200 200 200 200 403 403 302",
+    ("feedback", "POST"): "302+ 302+ 403 302+ 403 403 302",
+    ("feedback_message", "GET"): "200 200 200 404 403 403 302",
+    ("feedback_message", "POST"): "405 405 405 405 403 403 302",
     ("nowhere", "GET"): "404 404 404 404 404 404 404",
 }
 
@@ -59,6 +64,7 @@ FORMS = {
     "message_add": {"body": "One more thing."},
     "withdraw": {"reason": "Settled."},
     "choose_guild": {"guild": "aurora"},
+    "feedback": {"topic": "process", "body": "The notices come at night."},
 }
 
 
@@ -76,6 +82,7 @@ def scene(case: Case) -> Scene:
     Lesson.objects.create(
         code="basics", title={"en": "Basics"}, body={"en": "Read."}, published_at=timezone.now()
     )
+    told = feedback_send(actor=case.owner, body="The rule on gifts is hard to follow.")
     invited = factories.user("invited@guild.test")
     base = "/portal"
     return Scene(
@@ -99,6 +106,8 @@ def scene(case: Case) -> Scene:
             "notices": f"{base}/notices/",
             "notice": f"{base}/notices/{case.penalty.notice.public_id}/",
             "notice_mark_read": f"{base}/notices/{case.penalty.notice.public_id}/read/",
+            "feedback": f"{base}/feedback/",
+            "feedback_message": f"{base}/feedback/{told.public_id}/",
             "nowhere": f"{base}/nowhere/",
         },
         people={
@@ -148,7 +157,7 @@ def test_another_guilds_things_do_not_exist_for_anybody_else(
 ) -> None:
     """Owned and made-up ids get the same page, word for word."""
     client.force_login(case.otto.user)
-    for name in ("penalty", "appeal", "evidence", "notice"):
+    for name in ("penalty", "appeal", "evidence", "notice", "feedback_message"):
         owned = scene.addresses[name]
         made_up = owned[:-13] + "0" * 12 + "/"
         # A form's token differs every time, and the language form repeats the address.
