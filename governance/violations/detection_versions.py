@@ -147,8 +147,8 @@ class VersionsInPlay:
             if not version.is_shadow:
                 self._by_rule[version.rule_id].append(version)
         for found in self._by_rule.values():
-            # The newest wording that covers a moment comes first; superseded ones answer for what none of the others covers.
-            found.sort(key=lambda version: (version.status not in CURRENT, -version.number))
+            # The newest wording that covers a moment comes first, also when it was superseded or expired since.
+            found.sort(key=lambda version: -version.number)
         self._waiting = frozenset(
             version.id
             for version in self.by_id.values()
