@@ -10,11 +10,14 @@ from collections.abc import Iterable
 from itertools import count
 from typing import Any
 
+import pgtrigger
+from django.db.models import F
 from django.utils import timezone
 
 from governance.ledger.services import Entry, record_many
 from governance.models import (
     Detection,
+    Lesson,
     LivePeriod,
     Risk,
     Rule,
@@ -23,6 +26,7 @@ from governance.models import (
     SignalKey,
     SignalSource,
     Violation,
+    Wave,
 )
 from guilds.accounts.actor import Actor
 from guilds.models import Client, Creator, Guild, GuildUser, Market, Membership, Regime, StaffRole, User
@@ -251,3 +255,98 @@ def event(act: str = "test.done", **fields: Any) -> None:
     """One ledger event by the system; the caller is inside a transaction."""
     entry = Entry(act=act, object_type="test", object_id=str(next(_number)), **fields)
     record_many(actor=Actor.system("test"), entries=[entry])
+
+
+# --- launches ---------------------------------------------------------------------------------------------------------
+def approved(of: RuleVersion, *, by: User | None = None) -> RuleVersion:
+    """The version with the standing approval of another person, frozen as it is."""
+    from governance.models import Approval
+    from governance.workbench.selectors import digest_of, frozen_of
+
+    now = timezone.now()
+    person = by or staff("approver")
+    RuleVersion.objects.filter(pk=of.pk).update(frozen_at=now, approver=person)
+    of.refresh_from_db()
+    frozen = frozen_of(of, None)
+    Approval.objects.create(
+        version=of,
+        status="approved",
+        frozen=frozen,
+        digest=digest_of(frozen),
+        requested_by=of.author or staff("analyst"),
+        requested_at=now,
+        decided_by=person,
+        decided_at=now,
+    )
+    return of
+
+
+def draft(of: Rule | None = None, **spec: Any) -> RuleVersion:
+    """A draft by an analyst."""
+    made = version(of, status="draft", live_since=None, **spec)
+    made.author = staff("analyst")
+    with pgtrigger.ignore("governance.RuleVersion:rule_version_identity_fixed"):
+        made.save(update_fields=["author"])
+    return made
+
+
+def lesson(about: Rule, *, languages: Iterable[str] = ("en",), **fields: Any) -> Lesson:
+    """A published lesson about a rule."""
+    words = dict.fromkeys(languages, "What the rule means.")
+    fields = {"title": words, "body": words, "published_at": timezone.now()} | fields
+    return Lesson.objects.create(code=f"lesson-{next(_number)}", rule=about, **fields)
+
+
+def launch_ready(
+    *markets: Market,
+    of: RuleVersion | None = None,
+    launcher: User | None = None,
+    planned_in: dt.timedelta = dt.timedelta(days=20),
+    **wave: Any,
+) -> Wave:
+    """A wave with go, planned in twenty days: approved, taught, signed and announced, every guild told. Only time is missing."""
+    from governance.launches import services
+
+    of = of or draft()
+    if not of.approvals.filter(status="approved").exists():
+        approved(of)
+    if not of.rule.lessons.exists():
+        lesson(of.rule, languages={place.default_language for place in markets})
+    person = Actor.staff(launcher or staff("launcher"))
+    launch = of.launches.exclude(status__in=["cancelled", "rolled_back"]).first()
+    launch = launch or services.launch_create(actor=person, version_id=of.pk, lesson_percent=0)
+    for gate in launch.gates.filter(kind__in=SIGNED_GATES, status="open"):
+        services.gate_sign(
+            actor=person,
+            gate_id=gate.pk,
+            evidence="Done and seen.",
+            capacity_hours_per_day=8,
+            shortfall_reason="Enough for a start.",
+        )
+    made = services.wave_add(
+        actor=person,
+        launch_id=launch.pk,
+        market_ids=[place.pk for place in markets],
+        planned_at=timezone.now() + planned_in,
+        **wave,
+    )
+    services.wave_announce(actor=person, wave_id=made.pk)
+    while services.announcements_send():
+        pass
+    return services.wave_decide(actor=person, wave_id=made.pk, decision="go", reason="All is ready.")
+
+
+SIGNED_GATES = ("reviewer_guide", "staffing", "appeal_staffing", "product")
+
+
+def aged(wave: Wave, by: dt.timedelta = dt.timedelta(days=20, minutes=1)) -> Wave:
+    """The wave as it is after so much time: all that was said and planned about it lies that much further back."""
+    with pgtrigger.ignore("governance.Announcement:announcement_fixed"):
+        wave.announcements.update(
+            asked_at=F("asked_at") - by, sent_at=F("sent_at") - by, told_at=F("told_at") - by
+        )
+    Wave.objects.filter(pk=wave.pk).update(
+        planned_at=F("planned_at") - by, announced_at=F("announced_at") - by, decided_at=F("decided_at") - by
+    )
+    wave.refresh_from_db()
+    return wave

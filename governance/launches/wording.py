@@ -32,7 +32,11 @@ def costs_in_words(language: str, ladder: Mapping[str, Any]) -> str:
     points = int(ladder.get("points") or 0)
     with translation.override(language):
         lines = [
-            (_("step %(place)d and beyond: %(what)s") if place == len(steps) else _("step %(place)d: %(what)s"))
+            (
+                _("step %(place)d and beyond: %(what)s")
+                if place == len(steps)
+                else _("step %(place)d: %(what)s")
+            )
             % {"place": place, "what": ", ".join(described(language, penalty) for penalty in step)}
             for place, step in enumerate(steps, start=1)
         ]

@@ -44,16 +44,20 @@ BEGIN
         RAISE EXCEPTION 'a launched version needs the approval of somebody who had no hand in it';
     END IF;
     IF source = 'rollback' THEN
-        -- What a launched version replaced may come back in the instant that version ends.
+        -- What a launched version replaced may come back in the instant that a wave of it is taken back.
         IF NOT EXISTS (
             SELECT 1 FROM governance_launch l
             JOIN governance_ruleversion other ON other.id = l.version_id
-            JOIN governance_liveperiod ended ON ended.version_id = other.id AND ended.market_id = NEW.market_id
+            JOIN governance_wave w ON w.launch_id = l.id AND w.status = 'rolled_back' AND w.ended_at = NEW.starts_at
+            JOIN governance_wave_markets wm ON wm.wave_id = w.id AND wm.market_id = NEW.market_id
             JOIN governance_liveperiod began ON began.version_id = other.id AND began.market_id = NEW.market_id
             JOIN governance_liveperiod before ON before.version_id = version.id
                 AND before.market_id = NEW.market_id AND before.ends_at = began.starts_at
             WHERE l.id = source_id AND other.rule_id = version.rule_id AND other.id <> version.id
-            AND ended.ends_at = NEW.starts_at
+            AND NOT EXISTS (
+                SELECT 1 FROM governance_liveperiod p
+                WHERE p.version_id = other.id AND p.market_id = NEW.market_id AND p.ends_at IS NULL
+            )
         ) THEN
             RAISE EXCEPTION 'a rollback brings back only what the launch replaced';
         END IF;
