@@ -8,16 +8,18 @@ import itertools
 import pytest
 from django.utils import timezone
 
+from governance.education.selectors import assignments_open
 from governance.models import Notice, Penalty, Restriction
 from governance.penalties.enums import PenaltyKind, PenaltyStatus
 from governance.penalties.kinds import KINDS
 from guilds.models import Guild
 from tests import factories
+from tests.governance.education.cases import published
 
 pytestmark = pytest.mark.django_db
 
 
-def due(guild: Guild, kind: str, days: int | None = 7) -> Penalty:
+def due(guild: Guild, kind: str, days: int | None = 7, **params: object) -> Penalty:
     """A penalty row just as `penalties_apply_due` has it before the kind acts."""
     now = timezone.now()
     violation = factories.violation(guild, status="confirmed", evidence=False, occurred_at=now)
@@ -37,7 +39,7 @@ def due(guild: Guild, kind: str, days: int | None = 7) -> Penalty:
         violation=violation,
         version=violation.version,
         kind=kind,
-        params={"kind": kind, "days": days},
+        params={"kind": kind, "days": days, **params},
         status=PenaltyStatus.SCHEDULED,
         applied_at=now,
         notice=notice,
@@ -61,18 +63,21 @@ def reverse(penalty: Penalty) -> None:
 def seen_from_outside(guild: Guild) -> tuple[object, ...]:
     guild.refresh_from_db()
     active = Restriction.objects.filter(guild=guild, lifted_at__isnull=True).values_list("kind", "params")
-    return (guild.status, guild.tier, sorted(map(str, active)))
+    asked = [assignment.lesson.code for assignment in assignments_open(guild.pk)]
+    return (guild.status, guild.tier, sorted(map(str, active)), asked)
 
 
 def test_there_is_a_class_for_every_kind_and_no_other() -> None:
     assert set(KINDS) == {kind.value for kind in PenaltyKind}
 
 
+@pytest.mark.parametrize("until_trained", [False, True])
 @pytest.mark.parametrize("kind", [kind.value for kind in PenaltyKind])
-def test_reversing_an_applied_penalty_leaves_the_guild_as_it_was(kind: str) -> None:
+def test_reversing_an_applied_penalty_leaves_the_guild_as_it_was(kind: str, until_trained: bool) -> None:
     guild = factories.guild(tier="gold")
     before = seen_from_outside(guild)
-    penalty = due(guild, kind)
+    penalty = due(guild, kind, until_trained=until_trained)
+    published("about", rule=penalty.violation.rule)
 
     apply(penalty)
     during = seen_from_outside(guild)
@@ -80,6 +85,8 @@ def test_reversing_an_applied_penalty_leaves_the_guild_as_it_was(kind: str) -> N
 
     assert seen_from_outside(guild) == before
     assert (during == before) == (kind == PenaltyKind.WARNING), "only a warning restricts nothing"
+    asks = kind == PenaltyKind.TRAINING or (until_trained and kind != PenaltyKind.WARNING)
+    assert during[3] == (["about"] if asks else [])
 
 
 @pytest.mark.parametrize("kind", [kind.value for kind in PenaltyKind])
@@ -106,7 +113,7 @@ def test_a_pile_can_be_taken_apart_in_any_order(order: tuple[int, ...]) -> None:
     for index in order:
         reverse(pile[index])
 
-    assert seen_from_outside(guild) == ("onboarding", "standard", [])
+    assert seen_from_outside(guild) == ("onboarding", "standard", [], [])
 
 
 def test_a_pile_undone_in_one_batch_gives_back_the_first_value() -> None:
