@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from config.world.people import People
@@ -63,11 +64,7 @@ def feedback_plan(replay: Replay) -> None:
     """Put every message of governing.yaml on the agenda, and what becomes of it."""
     for number, message in enumerate(replay.world.governing["feedback"]):
         at = replay.population.today - message["days_ago"] * DAY
-        replay.plan(at, f"feedback {number}", _sending(replay, number, message))
-
-
-def _sending(replay: Replay, number: int, message: Mapping[str, Any]) -> Callable[[], None]:
-    return lambda: _send(replay, number, message)
+        replay.plan(at, f"feedback {number}", partial(_send, replay, number, message))
 
 
 def _send(replay: Replay, number: int, message: Mapping[str, Any]) -> None:

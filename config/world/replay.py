@@ -18,11 +18,14 @@ from config.world.clock import Clock
 from config.world.people import SYSTEM, People
 from config.world.population import DAY, Population
 from config.world.spec import Happening, World, dice
+from governance.education.services import assignments_remind_due
 from governance.penalties.enums import PenaltyStatus
 from governance.penalties.models import Penalty
 from governance.penalties.services import (
+    credits_apply_due,
     penalties_apply_due,
     penalties_lift_due,
+    penalties_trained_due,
     penalty_refuse,
     penalty_release,
     points_expire_due,
@@ -216,7 +219,10 @@ class Replay:
     def _consequences(self) -> None:
         now = self.clock.at
         penalties_lift_due(now=now)
+        penalties_trained_due(now=now)
         points_expire_due(now=now)
+        credits_apply_due(now=now)
+        assignments_remind_due(now=now)
         while sanctions_decide_due(limit=SANCTIONS, now=now) == SANCTIONS:
             pass
         penalties_apply_due(now=now)

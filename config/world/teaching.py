@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
 from config.world.people import People
 from config.world.population import DAY
 from config.world.replay import Replay
-from config.world.spec import World, dice
+from config.world.spec import World
 from governance.education.models import Question
 from governance.education.services import attempt_make, lesson_publish, lesson_save
 from governance.rules.selectors import rule_by_code
@@ -37,20 +37,22 @@ def lessons_plan(replay: Replay) -> None:
         owner = replay.people.owners[entry.guild]
         at = replay.population.today - (20 + 7 * number) * DAY
         if number == 1:
-            replay.plan(at - 0.1 * DAY, f"lesson {entry.guild} once", _going(replay, owner, code, wrong=2))
-        replay.plan(at, f"lesson {entry.guild}", _going(replay, owner, code, wrong=0))
+            replay.plan(
+                at - 0.1 * DAY, f"lesson {entry.guild} once", partial(_go, owner, code, missed={0, 2})
+            )
+        replay.plan(at, f"lesson {entry.guild}", partial(quiz_pass, owner, code))
 
 
-def lesson_go(replay: Replay, owner: Actor, code: str, *, wrong: int = 0) -> None:
-    """One go at a quiz with so many wrong answers."""
+def quiz_pass(owner: Actor, code: str) -> None:
+    """One go at a quiz with every answer right."""
+    _go(owner, code, missed=set())
+
+
+def _go(owner: Actor, code: str, *, missed: set[int]) -> None:
+    """One go at a quiz in which the questions at these places are missed."""
     questions = list(Question.objects.filter(lesson__code=code).order_by("position"))
-    missed = set(dice(replay.seed, "quiz", code, owner.guild_id).sample(range(len(questions)), wrong))
     answers: dict[int, int | None] = {
         question.pk: (question.correct + (place in missed)) % len(next(iter(question.options.values())))
         for place, question in enumerate(questions)
     }
     attempt_make(actor=owner, code=code, answers=answers)
-
-
-def _going(replay: Replay, owner: Actor, code: str, *, wrong: int) -> Callable[[], None]:
-    return lambda: lesson_go(replay, owner, code, wrong=wrong)
