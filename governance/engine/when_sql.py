@@ -26,16 +26,12 @@ from governance.engine.tree import (
     Unary,
     path_of,
 )
-from governance.engine.where_sql import SqlFragment, Translation, Untranslatable
+from governance.engine.where_sql import Translation, Untranslatable
 
 _OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "<>", "!=": "="}
 _NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _SQL = {"<": "<", "<=": "<=", ">": ">", ">=": ">=", "==": "=", "!=": "<>"}
 _FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
-
-# Beyond what facts.py evaluates, a signal is an error for every rule. A column that is neither long nor compressed holds no
-# such signal, but for one that is nested deeper than 32 levels.
-_LARGE = "(pg_column_size(s.data) > 2000 OR pg_column_compression(s.data) IS NOT NULL)"
 
 
 @dataclass(frozen=True)
@@ -101,6 +97,13 @@ class Condition:
 TRUE = Condition("TRUE")
 FALSE = Condition("FALSE")
 
+# Beyond what facts.py evaluates a signal is an error for every rule. These are all that may be: 2,000 values or 16,384
+# characters take more room or compression; a level takes eight bytes.
+LARGE = Condition(
+    "(pg_column_size(s.data) > 2000 OR pg_column_compression(s.data) IS NOT NULL"
+    " OR (pg_column_size(s.data) > 250 AND jsonb_path_exists(s.data, '$.**{32}')))"
+)
+
 
 def _joined(joint: str, *parts: Condition) -> Condition:
     """Flat, without repeats and without constants that decide nothing."""
@@ -126,9 +129,13 @@ def either(*parts: Condition) -> Condition:
 
 @dataclass(frozen=True)
 class WhenCandidate:
-    """`text` holds (is TRUE) for every signal on which the rule matches, and for others; `params` are its values."""
+    """`text` holds (is TRUE) for every signal on which the rule matches, and for others; `params` are its values.
+
+    `errors` holds for every signal on which the rule is an error rather than true, false or unknown.
+    """
 
     condition: Condition
+    errors: Condition
     params: Mapping[str, Any]
 
     @property
@@ -139,11 +146,9 @@ class WhenCandidate:
     def keeps_all(self) -> bool:
         return self.condition == TRUE
 
-    def fragment(self, text: str) -> SqlFragment:
-        """Some text made of this condition, with the values it needs."""
-        return SqlFragment(
-            text, {name: value for name, value in self.params.items() if f"%({name})s" in text}
-        )
+    def used_in(self, text: str) -> dict[str, Any]:
+        """The values that a text made of these conditions needs."""
+        return {name: value for name, value in self.params.items() if f"%({name})s" in text}
 
 
 def when_candidate(
@@ -157,14 +162,16 @@ def when_candidate(
     """Compile a checked `when`. Placeholders are named `prefix` and a number.
 
     `measures` by the rule's own names; one that is left out may have any value. `texts` are columns of text, never NULL, for
-    fixed paths such as ("guild", "tier"). With `faults` the condition also keeps every signal on which the rule is an error
-    rather than false or unknown. RuleError when the source is not CEL.
+    fixed paths such as ("guild", "tier"). With `faults` the condition keeps `errors` too. RuleError when the source is not
+    CEL.
     """
     bounds = _Bounds(dict(measures or {}), dict(texts or {}), Translation(prefix))
     found = bounds.of(parse(source))
-    condition = either(found.true, found.error, Condition(_LARGE)) if faults else found.true
-    params = {name: value for name, value in bounds.exact.params.items() if f"%({name})s" in condition.sql}
-    return WhenCandidate(condition, params)
+    errors = either(found.error, LARGE)
+    condition = either(found.true, errors) if faults else found.true
+    text = condition.sql + errors.sql
+    params = {name: value for name, value in bounds.exact.params.items() if f"%({name})s" in text}
+    return WhenCandidate(condition, errors, params)
 
 
 @dataclass(frozen=True)

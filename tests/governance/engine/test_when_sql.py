@@ -190,11 +190,12 @@ def test_signals_beyond_what_rules_evaluate_are_kept_when_errors_are_asked_for()
         for text in (
             '{"y": "' + "ab" * 9_000 + '"}',
             json.dumps({"y": list(range(2_001))}),
+            '{"y": ' + "[" * 32 + "]" * 32 + "}",
             '{"y": "short"}',
         ):
             cursor.execute("INSERT INTO stored VALUES ('t', %s)", [text])
         cursor.execute(f"SELECT coalesce({found.text}, FALSE) FROM stored AS s", found.params)
-        assert cursor.fetchall() == [(True,), (True,), (False,)]
+        assert cursor.fetchall() == [(True,), (True,), (True,), (False,)]
 
 
 def test_the_part_that_needs_no_measure_is_told_apart() -> None:
