@@ -8,7 +8,7 @@ from django.db import connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from governance.signals.enums import QuarantineStatus
-from governance.signals.models import PendingSignal, QuarantinedSignal, Signal
+from governance.signals.models import SHARDS, PendingSignal, QuarantinedSignal, Signal
 from guilds.accounts.actor import Actor
 from guilds.models import Guild, Market, Membership
 
@@ -67,7 +67,7 @@ def quarantine_ready_for_update(*, limit: int) -> list[QuarantinedSignal]:
 
 
 def signal_counts() -> SignalCounts:
-    """How much is stored, waits for detection, and waits in quarantine."""
+    """How much is stored, waits for detection, and waits in quarantine; what waits for a paused version is not pending."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT COALESCE(sum(GREATEST(c.reltuples, 0)), 0)::bigint FROM pg_inherits i "
@@ -76,6 +76,6 @@ def signal_counts() -> SignalCounts:
         estimate = int(cursor.fetchone()[0])
     return SignalCounts(
         signals=estimate,
-        pending=PendingSignal.objects.count(),
+        pending=PendingSignal.objects.filter(shard__lt=SHARDS).count(),
         quarantined=QuarantinedSignal.objects.filter(status=QuarantineStatus.WAITING).count(),
     )

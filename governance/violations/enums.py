@@ -41,3 +41,11 @@ class AlarmKind(TextChoices):
 class AlarmStatus(TextChoices):
     OPEN = "open", _("Open")
     CLOSED = "closed", _("Closed")
+
+
+class AlarmState(TextChoices):
+    """How a rule stands in a market, as its page shows it."""
+
+    RAISED = "raised", _("Alarm raised")
+    QUIET = "quiet", _("Within its history")
+    INSUFFICIENT = "insufficient", _("Insufficient data")

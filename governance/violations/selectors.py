@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from django.db.models import Case, IntegerField, QuerySet, Value, When
+import datetime as dt
+from dataclasses import dataclass
 
-from governance.rules.enums import Severity
-from governance.signals.models import Signal
+from django.db.models import Case, Count, IntegerField, QuerySet, Value, When
+
+from governance.ledger.models import Event
+from governance.rules.enums import Severity, VersionStatus
+from governance.rules.models import RuleVersion
+from governance.signals.models import SHARDS, PendingSignal, Signal
 from governance.violations.enums import DetectionOutcome, ViolationStatus
-from governance.violations.models import Detection, EvaluationFault, Violation
+from governance.violations.models import Alarm, Detection, EvaluationFault, Violation
 from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role
 from guilds.errors import NotFound
@@ -62,11 +67,61 @@ def evidence_of(violation: Violation) -> QuerySet[Signal]:
 
 
 def faults_visible_to(actor: Actor) -> QuerySet[EvaluationFault]:
-    """Versions that could not be evaluated on a signal; staff who reach every market see them all."""
+    """Versions that could not be evaluated on a signal, whatever its market; none for guilds and clients."""
     found = EvaluationFault.objects.select_related("version__rule", "signal_key__source")
     if actor.kind not in ("staff", "system") or actor.guild_id is not None:
         return found.none()
     return found
+
+
+def alarms_visible_to(actor: Actor) -> QuerySet[Alarm]:
+    """Alarms of the actor's markets; none for whoever acts for a guild."""
+    found = Alarm.objects.select_related("rule", "market")
+    if actor.guild_id is not None:
+        return found.none()
+    return found if actor.market_ids is None else found.filter(market__in=actor.market_ids)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asking:
+    """A paused version: since when and why, whether it stopped by itself, and how many signals wait for it."""
+
+    version: RuleVersion
+    paused_at: dt.datetime | None
+    by_itself: bool
+    waiting: int
+
+
+def versions_asking() -> list[Asking]:
+    """The paused versions, those that ran into their cap first, then the worst severity. Three queries."""
+    paused = {
+        version.public_id: version
+        for version in RuleVersion.objects.filter(status=VersionStatus.PAUSED)
+        .select_related("rule")
+        .order_by("severity", "rule__code", "number")
+    }
+    events = Event.objects.filter(
+        object_type=RuleVersion.ledger_type, object_id__in=paused, act="rule_version.paused"
+    )
+    last = {event.object_id: event for event in events.order_by("id")}
+    waiting = dict(
+        PendingSignal.objects.filter(
+            shard__gte=SHARDS, version__in=[version.pk for version in paused.values()]
+        )
+        .order_by()
+        .values_list("version")
+        .annotate(rows=Count("signal_id", distinct=True))
+    )
+    asking = [
+        Asking(
+            version=version,
+            paused_at=last[label].at if label in last else None,
+            by_itself=label in last and last[label].actor_kind == Event.ActorKind.SYSTEM,
+            waiting=waiting.get(version.pk, 0),
+        )
+        for label, version in paused.items()
+    ]
+    return sorted(asking, key=lambda one: not one.by_itself)
 
 
 def locked_violation(violation_id: int) -> Violation:

@@ -1,4 +1,4 @@
-"""Detection by workers: one task per shard, and the sweep that finds what a nudge missed."""
+"""Detection by workers: one task per shard, the sweep that finds what a nudge missed, and the watch over how rules fire."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from celery import current_app, shared_task
 
 from governance.violations import detection_queue as queue
+from governance.violations.alarms import alarms_raise
 from governance.violations.detection import evaluate_batch
 from governance.violations.services import DETECT
 
@@ -38,3 +39,9 @@ def detect_sweep() -> int:
     for shard in queue.shards_at_work():
         current_app.send_task(DETECT, args=[shard], ignore_result=True)
     return released
+
+
+@shared_task(name="governance.violations.raise_alarms")
+def raise_alarms() -> int:
+    """Look for rules that fire far outside their history."""
+    return len(alarms_raise())

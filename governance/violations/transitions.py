@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from governance.violations.enums import ViolationStatus
+from governance.violations.enums import AlarmStatus, ViolationStatus
 from guilds.errors import InvalidTransition
 
 TRANSITIONS: dict[ViolationStatus, frozenset[ViolationStatus]] = {
@@ -20,3 +20,15 @@ def check(old: str, new: str) -> None:
             f"A violation that is {ViolationStatus(old).label.lower()} "
             f"cannot become {ViolationStatus(new).label.lower()}."
         )
+
+
+ALARM_TRANSITIONS: dict[AlarmStatus, frozenset[AlarmStatus]] = {
+    AlarmStatus.OPEN: frozenset({AlarmStatus.CLOSED}),
+    AlarmStatus.CLOSED: frozenset(),
+}
+
+
+def check_alarm(old: str, new: str) -> None:
+    """Raise InvalidTransition unless an alarm may go from `old` to `new`."""
+    if AlarmStatus(new) not in ALARM_TRANSITIONS[AlarmStatus(old)]:
+        raise InvalidTransition("This alarm is closed already.")
