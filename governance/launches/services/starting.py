@@ -10,7 +10,8 @@ import datetime as dt
 from collections.abc import Collection, Sequence
 
 import structlog
-from django.db import InternalError, transaction
+from django.db import ProgrammingError, transaction
+from psycopg.errors import RaiseException
 
 from governance.launches.enums import GateKind, LaunchStatus, WaveStatus
 from governance.launches.gating import Block, hard_blocks, start_blocks
@@ -187,7 +188,9 @@ def waves_start_due() -> int:
             wave_start(actor=Actor.system("launches"), wave_id=wave_id)
         except DomainError as refusal:
             _note_blocked(wave_id, refusal.message)
-        except InternalError as refusal:
+        except ProgrammingError as refusal:
+            if not isinstance(refusal.__cause__, RaiseException):
+                raise
             # The guard of the database: the service above should have known, so this is worth a look.
             log.error("wave_refused_by_database", wave=wave_id, error=str(refusal))
             _note_blocked(wave_id, "The database refused it. " + str(refusal).partition("\n")[0])

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 import pytest
 from django.utils import timezone
 
 from governance.launches import services
-from governance.models import Event, Launch, LivePeriod, RuleVersion, Wave
+from governance.models import Event, Launch, RuleVersion
 from guilds.accounts.actor import Actor
-from guilds.errors import Conflict, InvalidInput, InvalidTransition, NotAllowed
 from guilds.models import Market
 from tests import factories
 
@@ -37,7 +34,8 @@ def test_a_wave_goes_live_when_its_time_has_come(market: Market) -> None:
     version = RuleVersion.objects.get(pk=wave.launch.version_id)
     [period] = version.live_periods.all()
     assert (wave.status, wave.blocked_reason, version.status, version.door) == ("live", "", "live", "launch")
-    assert wave.live_at == period.starts_at and before <= period.starts_at <= timezone.now()
+    assert wave.live_at == period.starts_at
+    assert before <= period.starts_at <= timezone.now()
     assert (period.market, period.ends_at, period.share, period.holdout) == (market, None, 100, 0)
     assert (period.opened_by, period.salt) == (f"wave:{wave.pk}", wave.launch.salt)
     assert Launch.objects.get().status == "completed"
