@@ -5,6 +5,7 @@ is true exactly when one of them is (CEL's || passes over errors), and only then
 rule from matching is worked out when asked for.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ State = Literal["true", "false", "unknown", "error"]
 # alone
 _CHUNK_RULES = 32
 _CHUNK_CHARACTERS = 20_000
+_STATUS = re.compile(r" \[[A-Z_]+\]$")  # behind the words of a call that was given up
 
 
 class Outcome:
@@ -203,10 +205,12 @@ class _Chunk:
     def matched(self, activation: cel.Activation) -> Sequence[bool]:
         if len(self.rules) > 1 and self.programs is not None:
             any_of, each_of = self.programs
-            if not _is_true(any_of, activation):
+            first = _result(any_of, activation)
+            # a failure of the call itself is one rule's doing, and says nothing of the others
+            if first is not None and first.value() is not True:
                 return self.nothing
-            listed = each_of.eval(activation)
-            if listed.type() != cel.Type.ERROR:
+            listed = _result(each_of, activation)
+            if listed is not None and listed.type() != cel.Type.ERROR:
                 return [value is True for value in listed.plain_value()]
         return [_is_true(rule.program, activation) for rule in self.rules]
 
@@ -217,7 +221,7 @@ class _Chunk:
             first = _value(any_of, activation)
             if first is False:
                 return []  # each one is false, or the whole would be an error
-            listed = each_of.eval(activation) if first is True else None
+            listed = _result(each_of, activation) if first is True else None
             if listed is not None and listed.type() != cel.Type.ERROR:
                 values = listed.plain_value()
                 # a rule that yields neither true nor false has failed, though the list did not
@@ -255,19 +259,25 @@ def _chunks(rules: Sequence[CompiledRule]) -> list[_Chunk]:
     return chunks
 
 
+def _result(program: cel.Expression, activation: cel.Activation) -> cel.Value | None:
+    """What a call yields; None when the runtime gives the whole call up (iteration budget, a key twice in a map)."""
+    try:
+        return program.eval(activation)
+    except RuntimeError:
+        return None
+
+
 def _is_true(program: cel.Expression, activation: cel.Activation) -> bool:
     """An ERROR's value is a non-empty text, so nothing but True itself counts."""
-    try:
-        return program.eval(activation).value() is True
-    except RuntimeError:  # iteration budget
-        return False
+    result = _result(program, activation)
+    return result is not None and result.value() is True
 
 
 def _value(program: cel.Expression, activation: cel.Activation) -> Any:
     """True, False, or the runtime's words."""
     try:
         return program.eval(activation).value()
-    except RuntimeError as refusal:  # iteration budget
+    except RuntimeError as refusal:
         return str(refusal)
 
 
@@ -324,7 +334,7 @@ def answer(
     try:
         result = program.eval(activation)
     except RuntimeError as refusal:
-        return "error", str(refusal).removesuffix(" [INTERNAL]")
+        return "error", _STATUS.sub("", str(refusal))
     kind = result.type()
     if kind == cel.Type.BOOL:
         return ("true" if result.value() else "false"), ""

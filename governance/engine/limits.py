@@ -5,8 +5,10 @@ cost of one step, and these limits bound it: docs/rules.md lists them for author
 """
 
 import difflib
+import math
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 from cel_expr_python import cel
 
@@ -15,6 +17,7 @@ from governance.engine.errors import RuleError
 from governance.engine.loops import dear
 from governance.engine.tokens import line_of
 from governance.engine.tree import (
+    Binary,
     Call,
     Index,
     ListOf,
@@ -69,6 +72,8 @@ class _Checker:
     def visit(self, node: Node, bound: frozenset[str], loops: int) -> Iterator[RuleError]:
         if isinstance(node, Name):
             yield from self.name(node, bound)
+        elif isinstance(node, (Literal, Binary)):
+            yield from self.number(node)
         elif isinstance(node, (Select, Index)):
             yield from self.known_key(node, bound)
         elif isinstance(node, (ListOf, MapOf)):
@@ -96,6 +101,15 @@ class _Checker:
         cure = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(self.names))}"
         yield self.fault(f"unknown name {node.name!r}; {cure}", node.start)
 
+    def number(self, node: Literal | Binary) -> Iterator[RuleError]:
+        if isinstance(node, Literal):
+            if isinstance(node.value, float) and not math.isfinite(node.value):
+                yield self.fault("this number is too large", node.start)
+        elif node.operator in ("/", "%") and isinstance(node.right, Literal):
+            whole = node.right.kind in ("int", "uint")
+            if whole and node.right.value == 0:
+                yield self.fault("division by zero", node.right.start)
+
     def known_key(self, node: Select | Index, bound: frozenset[str]) -> Iterator[RuleError]:
         owner = node.operand
         if not isinstance(owner, Name) or owner.name in bound or owner.name not in KNOWN_KEYS:
@@ -120,6 +134,17 @@ class _Checker:
                 yield self.fault("has() takes a field, such as has(signal.amount)", node.start)
         elif node.target is not None and node.function in SEARCHES and len(node.args) == 1:
             yield from self.search(node, loops)
+        elif node.args and isinstance(node.args[0], Literal):
+            yield from self.moment(node, node.args[0])
+
+    def moment(self, node: Call, written: Literal) -> Iterator[RuleError]:
+        """A fixed time, duration or time zone that the runtime could never read."""
+        wanted = node.function if node.target is None else "time zone" if node.function in _CLOCKS else ""
+        if wanted in _MOMENTS and isinstance(written.value, str):
+            source, cure = _MOMENTS[wanted]
+            trial = _TRIAL.compile(source).eval(data={"signal_time": _SOME_DAY, "signal_type": written.value})
+            if trial.type() == cel.Type.ERROR:
+                yield self.fault(f"this is not a {wanted}; write {cure}", written.start)
 
     def loop(self, node: Call, loop: Loop, bound: frozenset[str], loops: int) -> Iterator[RuleError]:
         if loops >= MAX_LOOP_NESTING:
@@ -204,6 +229,15 @@ class _Checker:
 
 
 _TRIAL = environment()
+_SOME_DAY = datetime(2026, 1, 1, tzinfo=UTC)
+_CLOCKS = frozenset(
+    "getFullYear getMonth getDate getDayOfMonth getDayOfWeek getDayOfYear getHours getMinutes getSeconds getMilliseconds".split()
+)
+_MOMENTS = {
+    "timestamp": ("timestamp(signal_type)", 'one such as "2026-01-01T00:00:00Z"'),
+    "duration": ("duration(signal_type)", 'one such as "336h", "90m" or "30s" (days are hours here)'),
+    "time zone": ("signal_time.getHours(signal_type)", "an IANA name such as Europe/Berlin"),
+}
 
 
 def _mentions(node: Node, name: str) -> bool:
