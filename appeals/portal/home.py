@@ -13,7 +13,8 @@ from appeals.models import Appeal, Message
 from appeals.policy import APPEALABLE
 from appeals.portal.chart import chart_of
 from appeals.portal.visit import Visit, page
-from governance.education.selectors import in_language, lessons_open
+from governance.education.models import Assignment, Lesson
+from governance.education.selectors import assignments_open, in_language, lessons_open
 from governance.penalties.enums import PenaltyStatus
 from governance.penalties.models import Band
 from governance.penalties.selectors import penalties_visible_to, standing_history, standing_of
@@ -54,12 +55,19 @@ def home(visit: Visit) -> HttpResponse:
                 ~Exists(open_or_decided), status__in=APPEALABLE, notice__appeal_by__gte=now
             ).order_by("notice__appeal_by", "pk")[:3],
             "asked": _appeals_with_word_from_us(visit),
-            "lessons": [
-                (lesson, in_language(lesson.title, language)[1])
-                for lesson in lessons_open(visit.guild.pk)[:SHOWN]
-            ],
+            "lessons": _lessons_to_do(visit.guild.pk, language),
         },
     )
+
+
+def _lessons_to_do(guild_id: int, language: str) -> list[tuple[Lesson, str, Assignment | None]]:
+    """(lesson, title, the most urgent request for it or None): what was asked of the guild comes first."""
+    asked: dict[Lesson, Assignment | None] = {}
+    for assignment in assignments_open(guild_id)[: 2 * SHOWN]:
+        asked.setdefault(assignment.lesson, assignment)
+    for lesson in lessons_open(guild_id)[: 2 * SHOWN]:
+        asked.setdefault(lesson, None)
+    return [(lesson, in_language(lesson.title, language)[1], due) for lesson, due in asked.items()][:SHOWN]
 
 
 def _appeals_with_word_from_us(visit: Visit) -> list[Appeal]:

@@ -10,7 +10,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 
 from governance.ledger.models import Event
 from governance.penalties.enums import PenaltyStatus, PointReason
-from governance.penalties.models import Penalty, PointEntry, Restriction, Standing
+from governance.penalties.models import Credit, Penalty, PointEntry, Restriction, Standing
 from governance.rules.models import LivePeriod
 from governance.violations.models import Review
 from guilds.accounts.actor import Actor
@@ -110,6 +110,11 @@ def standing_of(guild_id: int) -> dict[str, Any]:
             for row in restrictions
         ],
     }
+
+
+def credit_of(attempt_id: int) -> Credit | None:
+    """What was decided about a passed quiz; None until it is."""
+    return Credit.objects.filter(attempt=attempt_id).first()
 
 
 def standing_history(guild_id: int) -> list[tuple[dt.datetime, int]]:

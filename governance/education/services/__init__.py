@@ -8,12 +8,13 @@ from governance.education.services.assignments import (
     assignments_withdraw,
     lesson_assign,
 )
-from governance.education.services.completions import attempt_make, lesson_complete
+from governance.education.services.completions import attempt_make, lesson_complete, next_attempt_at
 from governance.education.services.lessons import (
     lesson_publish,
     lesson_save,
     lesson_withdraw,
     questions_set,
+    quiz_of,
 )
 
 __all__ = [
@@ -28,5 +29,7 @@ __all__ = [
     "lesson_publish",
     "lesson_save",
     "lesson_withdraw",
+    "next_attempt_at",
     "questions_set",
+    "quiz_of",
 ]

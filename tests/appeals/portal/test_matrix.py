@@ -12,13 +12,16 @@ from django.test import Client
 from django.utils import timezone
 
 from appeals.portal import urls
+from governance.education.services import attempt_make
 from governance.models import Lesson
 from governance.risks.services import feedback_send
+from guilds.accounts.actor import Actor
 from guilds.accounts.services import one_time_link
 from guilds.models import User
 from tests import factories
 from tests.appeals.cases import PASSWORD, STATEMENT, Case, nothing_changes, state, upload
 from tests.appeals.files import PNG
+from tests.governance.education.cases import answers, published, question
 
 WHO = ("owner", "manager", "viewer", "other guild", "staff", "no seat", "anonymous")
 
@@ -48,6 +51,9 @@ MATRIX: dict[tuple[str, str], str] = {
     ("lesson", "GET"): "200 200 200 200 403 403 302",
     ("lesson_acknowledge", "GET"): "405 405 405 405 403 403 302",
     ("lesson_acknowledge", "POST"): "302+ 302+ 403 302+ 403 403 302",
+    ("lesson_quiz", "GET"): "405 405 405 405 403 403 302",
+    ("lesson_quiz", "POST"): "302+ 302+ 403 302+ 403 403 302",
+    ("lesson_result", "GET"): "200 200 200 404 403 403 302",
     ("notices", "GET"): "200 200 200 200 403 403 302",
     ("notice", "GET"): "200 200 200 404 403 403 302",
     ("notice_mark_read", "GET"): "405 405 405 405 403 403 302",
@@ -71,6 +77,7 @@ FORMS = {
 @dataclass
 class Scene:
     addresses: dict[str, str]
+    forms: dict[str, dict[str, str]]
     people: dict[str, User | None]
 
 
@@ -83,6 +90,8 @@ def scene(case: Case) -> Scene:
         code="basics", title={"en": "Basics"}, body={"en": "Read."}, published_at=timezone.now()
     )
     told = feedback_send(actor=case.owner, body="The rule on gifts is hard to follow.")
+    quiz = published("quiz", questions=[question()])
+    attempt = attempt_make(actor=Actor.guild_user(case.olga), code="quiz", answers=answers(quiz, 1))
     invited = factories.user("invited@guild.test")
     base = "/portal"
     return Scene(
@@ -103,6 +112,8 @@ def scene(case: Case) -> Scene:
             "lessons": f"{base}/lessons/",
             "lesson": f"{base}/lessons/basics/",
             "lesson_acknowledge": f"{base}/lessons/basics/acknowledge/",
+            "lesson_quiz": f"{base}/lessons/quiz/quiz/",
+            "lesson_result": f"{base}/lessons/quiz/attempts/{attempt.pk}/",
             "notices": f"{base}/notices/",
             "notice": f"{base}/notices/{case.penalty.notice.public_id}/",
             "notice_mark_read": f"{base}/notices/{case.penalty.notice.public_id}/read/",
@@ -110,6 +121,7 @@ def scene(case: Case) -> Scene:
             "feedback_message": f"{base}/feedback/{told.public_id}/",
             "nowhere": f"{base}/nowhere/",
         },
+        forms={**FORMS, "lesson_quiz": {f"q{key}": str(place) for key, place in answers(quiz, 0).items()}},
         people={
             "owner": case.olga.user,
             "manager": case.max.user,
@@ -141,7 +153,9 @@ def test_matrix(scene: Scene, who: str) -> None:
                 client.force_login(person)
             before = state()
             address = scene.addresses[name]
-            response = client.get(address) if method == "GET" else client.post(address, FORMS.get(name, {}))
+            response = (
+                client.get(address) if method == "GET" else client.post(address, scene.forms.get(name, {}))
+            )
             got = f"{response.status_code}{'+' if state() != before else ''}"
             transaction.set_rollback(True)
         if got != expected:
