@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 from governance.engine.compiled import CompiledRule
 from governance.engine.spec import Aggregate, MeasureSpec, parse_aggregate
-from governance.engine.when_sql import LARGE, MeasureColumn, WhenCandidate, either, when_candidate
+from governance.engine.when_sql import LARGE, TRUE, MeasureColumn, WhenCandidate, either, when_candidate
 from governance.engine.where_sql import SqlFragment, narrowing_sql, where_sql
 
 # What the row begins with
@@ -80,6 +80,7 @@ class SpanStatement:
     fields: tuple[str, ...] | None
     measures: tuple[str, ...]
     exact: bool
+    narrows: bool
     lookback: timedelta
 
     def bound(self, since: datetime, until: datetime, market_ids: list[int]) -> dict[str, Any]:
@@ -244,6 +245,7 @@ class _Span:
             fields=self.fields,
             measures=tuple(one.spec.key for one in self.measures) if self.exact else (),
             exact=self.exact,
+            narrows=self.exact or either(self.candidate.condition, self.candidate.errors) != TRUE,
             lookback=self.lookback,
         )
 

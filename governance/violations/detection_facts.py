@@ -127,14 +127,23 @@ def registry_of(signals: Sequence[StoredSignal]) -> Registry:
             name="name",
             market__code="market",
         ),
-        markets=_rows(
-            Market.objects.filter(pk__in={signal.market_id for signal in signals}),
-            code="code",
-            name="name",
-            timezone="timezone",
-            languages="languages",
-            regime__code="regime",
-        ),
+        markets=_market_rows(Market.objects.filter(pk__in={signal.market_id for signal in signals})),
+    )
+
+
+def market_registry() -> Registry:
+    """Every market, and nobody in them. One query."""
+    return Registry(guilds={}, creators={}, markets=_market_rows(Market.objects.all()))
+
+
+def _market_rows(markets: QuerySet[Market]) -> dict[int, KnownRecord]:
+    return _rows(
+        markets,
+        code="code",
+        name="name",
+        timezone="timezone",
+        languages="languages",
+        regime__code="regime",
     )
 
 
