@@ -72,7 +72,15 @@ Item = tuple[Any, str, str, str]
 #: (title, icon, URL name, query) by section. Sections of pages that do not exist are left out until they do.
 SECTIONS: tuple[tuple[Any, tuple[Item, ...]], ...] = (
     ("", ((_("Home"), "home", "admin:index", ""),)),
-    (_("Risks"), ((_("Register"), "crisis_alert", "admin:governance_risk_changelist", ""),)),
+    (
+        _("Risks"),
+        (
+            (_("Register"), "crisis_alert", "admin:governance_risk_changelist", ""),
+            (_("Heat map"), "grid_on", "admin:governance_assessment_heat", ""),
+            (_("Coverage"), "rule", "admin:governance_assessment_coverage", ""),
+            (_("Feedback"), "forum", "admin:governance_feedback_changelist", ""),
+        ),
+    ),
     (
         _("Rules"),
         (

@@ -15,7 +15,18 @@ from django.utils.translation import gettext_lazy
 
 from appeals.models import Appeal
 from appeals.selectors import appeals_visible_to
-from governance.models import Finding, Notice, Penalty, Risk, Rule, RuleVersion, Signal, Violation
+from governance.models import (
+    Assessment,
+    Feedback,
+    Finding,
+    Notice,
+    Penalty,
+    Risk,
+    Rule,
+    RuleVersion,
+    Signal,
+    Violation,
+)
 from governance.penalties.selectors import penalties_visible_to
 from governance.rules.selectors import findings_visible_to
 from governance.violations.selectors import evidence_of, violations_visible_to
@@ -108,12 +119,19 @@ def _of_risk(risk: Risk, actor: Actor) -> Case:
     return {"risk": ([risk], None), "rule": _few(rules, list_url(Rule, f"q={risk.code}"))}
 
 
+def _of_feedback(feedback: Feedback, actor: Actor) -> Case:
+    told_of = _of_risk(feedback.risk, actor) if feedback.risk else {"risk": ([], None)}
+    return told_of | {"feedback": ([feedback], None)}
+
+
 def _of_finding(finding: Finding, _actor: Actor) -> Case:
     return _of_version(finding.version) | {"finding": ([finding], None)}
 
 
 CASES: dict[type[Model], tuple[str, Callable[[Any, Actor], Case]]] = {
     Risk: ("risk", _of_risk),
+    Assessment: ("risk", lambda assessment, actor: _of_risk(assessment.risk, actor)),
+    Feedback: ("risk", _of_feedback),
     Rule: ("rule", _of_rule),
     RuleVersion: ("rule", _of_rule_version),
     Signal: ("signal", _of_signal),
@@ -160,4 +178,6 @@ def story_of(obj: Model, case: Case) -> list[Any]:
     if isinstance(obj, Violation | Penalty | Appeal):
         told = [item for key in ("violation", "penalty", "appeal") for item in case.get(key, ([], None))[0]]
         return told if obj in told else [*told, obj]
+    if isinstance(obj, Assessment):
+        return [obj.risk]
     return [obj] if hasattr(obj, "ledger_type") and not isinstance(obj, Notice) else []

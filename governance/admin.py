@@ -1,10 +1,12 @@
 """The app's console pages, collected from its concepts for Django."""
 
 from governance.education import admin as education_admin
+from governance.insights import risk_admin
 from governance.ledger import admin as ledger_admin
 from governance.notices import admin as notices_admin
 from governance.penalties import admin as penalties_admin
 from governance.risks import admin as risks_admin
+from governance.risks import feedback_admin
 from governance.rules import admin as rules_admin
 from governance.signals import admin as signals_admin
 from governance.violations import admin as violations_admin
@@ -12,9 +14,11 @@ from governance.webhooks import admin as webhooks_admin
 
 __all__ = [
     "education_admin",
+    "feedback_admin",
     "ledger_admin",
     "notices_admin",
     "penalties_admin",
+    "risk_admin",
     "risks_admin",
     "rules_admin",
     "signals_admin",

@@ -13,11 +13,13 @@ from django.utils import timezone
 from appeals.models import Appeal
 from governance.ledger.services import Entry, record_many
 from governance.models import (
+    Assessment,
     Band,
     Delivery,
     Endpoint,
     EvaluationFault,
     Event,
+    Feedback,
     Finding,
     Ladder,
     Lesson,
@@ -30,6 +32,7 @@ from governance.models import (
     Template,
     Violation,
 )
+from governance.risks.scoring import Background, Facts, score
 from guilds.accounts.actor import Actor
 from guilds.models import Guild, Market, User
 from tests import factories
@@ -37,6 +40,7 @@ from tests import factories
 GUILD_BOUND = (
     "guilds.guild guilds.guilduser governance.event governance.notice governance.penalty governance.signal"
     " governance.quarantinedsignal governance.evaluationfault governance.violation governance.delivery governance.finding"
+    " governance.assessment governance.feedback"
     " appeals.appeal guilds.market guilds.creator guilds.client guilds.user"
 ).split()
 
@@ -154,6 +158,33 @@ def finding(of: Guild) -> Finding:
     return found
 
 
+def assessment(of: Risk, market: Market) -> Assessment:
+    found = score(Facts(live_hours=10), Background(None, 10), harm=of.harm, likelihood=of.likelihood)
+    now = timezone.now()
+    return Assessment.objects.create(
+        risk=of,
+        market=market,
+        on=now.date(),
+        window_days=90,
+        live_hours=10,
+        guilds=1,
+        violations=0,
+        upheld=0,
+        guilds_upheld=0,
+        feedback=0,
+        rate=0.0,
+        trend=found.trend,
+        priority=found.priority,
+        parts=found.parts,
+        made_at=now,
+    )
+
+
+def feedback(of: Guild, **fields: Any) -> Feedback:
+    fields = {"source": "guild", "channel": "portal", "body": "The rule is hard to follow."} | fields
+    return Feedback.objects.create(guild=of, market=of.market, created_at=timezone.now(), **fields)
+
+
 def build() -> World:
     here, elsewhere = factories.market("HERE"), factories.market("ELSE")
     guild = factories.guild("guild-here", market=here)
@@ -163,6 +194,7 @@ def build() -> World:
     sent = delivery(guild)
     signal = factories.signal(guild)
     colleague: User = factories.staff("auditor", markets=[here])
+    risk = Risk.objects.create(code="A-RISK", name="Harm", harm=3, likelihood=4, owner="Integrity")
     objects: list[Model] = [
         guild,
         factories.creator("creator-here", market=here),
@@ -171,7 +203,9 @@ def build() -> World:
         colleague,
         factories.seat(guild),
         factories.client("penalties:read", markets=[here]),
-        Risk.objects.create(code="A-RISK", name="Harm", harm=3, likelihood=4, owner="Integrity"),
+        risk,
+        assessment(risk, here),
+        feedback(guild),
         version.rule,
         version,
         Ladder.objects.create(code="standard", spec=version.ladder),
