@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from django.db.models import Exists, OuterRef
@@ -25,7 +26,7 @@ from governance.launches.enums import (
 from governance.launches.models import Gate, Launch, Wave
 from governance.launches.notice_period import free_at
 from governance.launches.selectors import OPEN_WAVES, guilds_to_tell, notices_about
-from governance.launches.staffing import Estimate, estimate
+from governance.launches.staffing import AppealHistory, Estimate, estimate
 from governance.rules.enums import Door, Severity, VersionStatus
 from governance.rules.models import LivePeriod, RuleVersion
 from governance.rules.selectors import CURRENT
@@ -69,13 +70,14 @@ class Block:
     gate: str = ""
 
 
-def gate_states(launch: Launch, wave: Wave | None = None) -> list[GateState]:
+def gate_states(
+    launch: Launch, wave: Wave | None = None, history: AppealHistory | None = None
+) -> list[GateState]:
     """Every gate of a launch for one of its waves, or for all waves that are not over."""
     waves = (
         [wave] if wave is not None else list(launch.waves.filter(status__in=(*OPEN_WAVES, WaveStatus.LIVE)))
     )
-    facts = _Facts(launch, waves)
-    return [facts.state(gate) for gate in launch.gates.select_related("owner", "signed_by").order_by("id")]
+    return _Facts(launch, waves, history=history).states()
 
 
 def start_blocks(wave: Wave, at: dt.datetime) -> list[Block]:
@@ -205,8 +207,15 @@ def spoken(wordings: Mapping[str, str], language: str) -> bool:
 class _Facts:
     """What the gates of some waves of one launch are decided on."""
 
-    def __init__(self, launch: Launch, waves: Sequence[Wave], at: dt.datetime | None = None) -> None:
+    def __init__(
+        self,
+        launch: Launch,
+        waves: Sequence[Wave],
+        at: dt.datetime | None = None,
+        history: AppealHistory | None = None,
+    ) -> None:
         self.launch = launch
+        self.history = history
         self.version = launch.version
         self.waves = list(waves)
         self.at = at
@@ -348,7 +357,11 @@ class _Facts:
     def _figures(self, gate: Gate) -> Mapping[str, Any]:
         if gate.kind not in STAFFED:
             return {}
-        return STAFFED[gate.kind](estimate(self.version, self.all_markets))
+        return STAFFED[gate.kind](self._estimate)
+
+    @cached_property
+    def _estimate(self) -> Estimate:
+        return estimate(self.version, self.all_markets, self.history)
 
 
 def shortfall(gate: Gate, hours: float | None) -> str:
