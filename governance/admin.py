@@ -2,6 +2,8 @@
 
 from governance.education import admin as education_admin
 from governance.insights import risk_admin
+from governance.launches import admin as launches_admin
+from governance.launches import wave_admin
 from governance.ledger import admin as ledger_admin
 from governance.notices import admin as notices_admin
 from governance.penalties import admin as penalties_admin
@@ -15,6 +17,7 @@ from governance.webhooks import admin as webhooks_admin
 __all__ = [
     "education_admin",
     "feedback_admin",
+    "launches_admin",
     "ledger_admin",
     "notices_admin",
     "penalties_admin",
@@ -23,5 +26,6 @@ __all__ = [
     "rules_admin",
     "signals_admin",
     "violations_admin",
+    "wave_admin",
     "webhooks_admin",
 ]
