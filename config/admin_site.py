@@ -84,10 +84,33 @@ SECTIONS: tuple[tuple[Any, tuple[Item, ...]], ...] = (
     (
         _("Rules"),
         (
+            (_("Workbench"), "edit_square", "admin:governance_draft_changelist", "status__exact=draft"),
+            (_("Approvals"), "how_to_reg", "admin:governance_approval_changelist", ""),
             (_("Rules"), "gavel", "admin:governance_rule_changelist", ""),
             (_("Versions"), "history_edu", "admin:governance_ruleversion_changelist", ""),
             (_("Ladders"), "stairs", "admin:governance_ladder_changelist", ""),
+            (
+                _("Exceptions"),
+                "notifications_off",
+                "admin:governance_ruleexception_changelist",
+                "standing=now",
+            ),
+            (
+                _("Alarms"),
+                "notification_important",
+                "admin:governance_alarm_changelist",
+                "status__exact=open",
+            ),
             (_("Findings"), "build", "admin:governance_finding_changelist", "status__exact=open"),
+        ),
+    ),
+    (
+        _("Launches"),
+        (
+            (_("Launches"), "rocket_launch", "admin:governance_launch_changelist", ""),
+            (_("Board"), "view_kanban", "admin:governance_launch_board", ""),
+            (_("Calendar"), "calendar_month", "admin:governance_launch_calendar", ""),
+            (_("Blockers"), "traffic", "admin:governance_launch_blockers", ""),
         ),
     ),
     (_("Education"), ((_("Lessons"), "school", "admin:governance_lesson_changelist", ""),)),
@@ -211,9 +234,10 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
 def is_here(entry: Entry, request: HttpRequest) -> bool:
     """Whether an entry is the page at hand. Of entries on one list, the one whose filter is set is."""
     if request.path != entry.path:
-        # Object pages lie under their list, the queue beside them, and everything under Home.
+        # Object pages lie under their list, and so do pages with an entry of their own; everything lies under Home.
         within = entry.path.count("/") > HOME_DEPTH and request.path.startswith(entry.path)
-        return within and not entry.wanted and not request.path.endswith("/queue/")
+        pages = {other.path for _title, items in entries() for other in items}
+        return within and not entry.wanted and request.path not in pages
     asked = parse_qs(request.GET.urlencode())
     siblings = [other.wanted for _title, items in entries() for other in items if other.path == entry.path]
     set_here = [wanted for wanted in siblings if wanted and wanted.items() <= asked.items()]

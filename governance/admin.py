@@ -13,8 +13,11 @@ from governance.rules import admin as rules_admin
 from governance.signals import admin as signals_admin
 from governance.violations import admin as violations_admin
 from governance.webhooks import admin as webhooks_admin
+from governance.workbench import admin as workbench_admin
+from governance.workbench import approval_admin
 
 __all__ = [
+    "approval_admin",
     "education_admin",
     "feedback_admin",
     "launches_admin",
@@ -28,4 +31,5 @@ __all__ = [
     "violations_admin",
     "wave_admin",
     "webhooks_admin",
+    "workbench_admin",
 ]

@@ -58,7 +58,7 @@ def read_pasted(text: str, *, default_type: str = "") -> Pasted:
         raise refuse('"data" is a JSON object, such as {"score": 3}.')
     return Pasted(
         type=signal_type,
-        time=_moment(event["time"]) if event.get("time") is not None else timezone.now(),
+        time=moment(event["time"]) if event.get("time") is not None else timezone.now(),
         data=content,
         guild=_text(event, "guild", REF_LENGTH),
         creator=_text(event, "creator", REF_LENGTH),
@@ -109,7 +109,8 @@ def _text(event: Mapping[str, Any], name: str, longest: int) -> str:
     return value
 
 
-def _moment(value: Any) -> dt.datetime:
+def moment(value: Any) -> dt.datetime:
+    """An aware moment in UTC out of ISO 8601; InvalidInput."""
     try:
         found = dt.datetime.fromisoformat(value)
     except (TypeError, ValueError):
@@ -141,11 +142,11 @@ def from_json(stored: Mapping[str, Any]) -> SignalFacts:
     """Inverse of `to_json`."""
     guild = dict(stored.get("guild") or {})
     if guild.get("onboarded_at") is not None:
-        guild["onboarded_at"] = _moment(guild["onboarded_at"])
+        guild["onboarded_at"] = moment(guild["onboarded_at"])
     return SignalFacts(
         signal=stored.get("data") or {},
         signal_type=str(stored["type"]),
-        signal_time=_moment(stored["time"]),
+        signal_time=moment(stored["time"]),
         guild=guild,
         creator=dict(stored.get("creator") or {}),
         market=dict(stored.get("market") or {}),
@@ -164,7 +165,7 @@ def checked_facts(raw: Any) -> dict[str, Any]:
         raise refuse('The facts need "data", a JSON object.', "facts")
     found: dict[str, Any] = {
         "type": signal_type,
-        "time": _moment(raw.get("time")).isoformat(),
+        "time": moment(raw.get("time")).isoformat(),
         "data": content,
     }
     for name, known in KNOWN_KEYS.items():
@@ -176,7 +177,7 @@ def checked_facts(raw: Any) -> dict[str, Any]:
             raise refuse(f'"{name}" holds plain, short values.', "facts")
         found[name] = kept
     if found["guild"].get("onboarded_at") is not None:
-        found["guild"]["onboarded_at"] = _moment(found["guild"]["onboarded_at"]).isoformat()
+        found["guild"]["onboarded_at"] = moment(found["guild"]["onboarded_at"]).isoformat()
     found["creator"] = found["creator"] or None
     return found
 
@@ -195,3 +196,12 @@ def checked_measures(raw: Any) -> dict[str, Any]:
             raise refuse(f"The measure {name!r} needs a finite number.", "measures")
     storable(dict(raw), "measures")
     return dict(raw)
+
+
+def checked_text(value: Any) -> str:
+    """A text, "" for none; InvalidInput for anything else."""
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise refuse("A text is expected.")
+    return value

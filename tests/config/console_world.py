@@ -13,9 +13,12 @@ from django.utils import timezone
 from appeals.models import Appeal
 from governance.ledger.services import Entry, record_many
 from governance.models import (
+    Alarm,
+    Approval,
     Assessment,
     Band,
     Delivery,
+    Draft,
     Endpoint,
     EvaluationFault,
     Event,
@@ -27,6 +30,8 @@ from governance.models import (
     Penalty,
     QuarantinedSignal,
     Risk,
+    RuleException,
+    RuleVersion,
     SignalKey,
     SignalSource,
     Template,
@@ -41,7 +46,7 @@ GUILD_BOUND = (
     "guilds.guild guilds.guilduser governance.event governance.notice governance.penalty governance.signal"
     " governance.quarantinedsignal governance.evaluationfault governance.violation governance.delivery governance.finding"
     " governance.assessment governance.feedback"
-    " appeals.appeal guilds.market guilds.creator guilds.client guilds.user"
+    " appeals.appeal governance.alarm governance.ruleexception guilds.market guilds.creator guilds.client guilds.user"
 ).split()
 
 
@@ -185,6 +190,48 @@ def feedback(of: Guild, **fields: Any) -> Feedback:
     return Feedback.objects.create(guild=of, market=of.market, created_at=timezone.now(), **fields)
 
 
+def approval(of: RuleVersion, by: User) -> Approval:
+    frozen = {
+        "spec": of.spec,
+        "ladder": of.ladder,
+        "text": of.text,
+        "languages": [],
+        "examples": [],
+        "backtest": {"none": ""},
+    }
+    return Approval.objects.create(
+        version=of, frozen=frozen, digest="0" * 64, requested_by=by, requested_at=timezone.now()
+    )
+
+
+def rule_exception(of: Guild) -> RuleException:
+    now = timezone.now()
+    return RuleException.objects.create(
+        rule=factories.version().rule,
+        guild=of,
+        reason="A pilot with the partner.",
+        starts_at=now - dt.timedelta(days=1),
+        expires_at=now + dt.timedelta(days=30),
+        granted_by=factories.staff("approver"),
+    )
+
+
+def alarm(of: Guild) -> Alarm:
+    now = timezone.now()
+    return Alarm.objects.create(
+        rule=factories.version().rule,
+        market=of.market,
+        kind="surge",
+        window_start=now - dt.timedelta(days=1),
+        window_end=now,
+        observed=40,
+        expected=2.5,
+        baseline_days=28,
+        p_value=1e-9,
+        raised_at=now,
+    )
+
+
 def build() -> World:
     here, elsewhere = factories.market("HERE"), factories.market("ELSE")
     guild = factories.guild("guild-here", market=here)
@@ -208,8 +255,12 @@ def build() -> World:
         feedback(guild),
         version.rule,
         version,
+        Draft.objects.get(pk=version.pk),
+        approval(version, colleague),
         Ladder.objects.create(code="standard", spec=version.ladder),
         finding(guild),
+        rule_exception(guild),
+        alarm(guild),
         Lesson.objects.create(
             code="lesson", title={"en": "Gifts"}, body={"en": "Text"}, published_at=timezone.now()
         ),

@@ -74,7 +74,7 @@ def rule_create(*, actor: Actor, code: str, name: str, risk_code: str) -> RuleVe
         )
     if not name or len(name) > wording.LONGEST["name"] or wording.unfit(name):
         raise InvalidInput(_("Give the rule a name of at most 200 characters."), field="name")
-    risk = Risk.objects.filter(code=risk_code).first()
+    risk = Risk.objects.filter(code=risk_code, retired_at__isnull=True).first()
     if risk is None:
         raise InvalidInput(_("Choose the risk this rule answers."), field="risk_code")
     if Rule.objects.filter(code__iexact=code).exists():

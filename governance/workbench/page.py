@@ -1,0 +1,214 @@
+"""The page of the workbench: one version, to be written or, once frozen, to be read."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.urls import NoReverseMatch, reverse
+from django.utils.translation import gettext as _
+
+from governance.backtests.models import Backtest
+from governance.engine.environment import KNOWN_KEYS
+from governance.penalties.enums import PenaltyKind
+from governance.penalties.kinds import KINDS
+from governance.rules.enums import ReviewMode, Severity, VersionStatus
+from governance.rules.models import Ladder, RuleVersion
+from governance.rules.policy_yaml import spec_to_yaml
+from governance.signals.fields import known_types
+from governance.workbench.checking import compared_with
+from governance.workbench.endpoints import ENDPOINTS, opening
+from governance.workbench.enums import ApprovalStatus
+from governance.workbench.models import Approval, Draft
+from governance.workbench.selectors import (
+    BEFORE_LAUNCH,
+    editors,
+    fitting_backtest,
+    reaches_all,
+    spec_of,
+    standing_approval,
+)
+from governance.workbench.words import words
+from guilds.accounts.actor import Actor
+from guilds.accounts.enums import Role
+from guilds.console.page import Badge, Link, Table, Variant, admin_url, distance, link_to
+from guilds.models import Market
+
+COMMENTS = 50
+BACKTESTS = 5
+
+APPROVAL_VARIANTS: dict[str, Variant] = {
+    ApprovalStatus.REQUESTED: "warning",
+    ApprovalStatus.APPROVED: "success",
+    ApprovalStatus.REFUSED: "danger",
+    ApprovalStatus.WITHDRAWN: "default",
+}
+
+
+def approval_badge(approval: Approval) -> Badge:
+    return Badge(approval.get_status_display(), APPROVAL_VARIANTS[approval.status])
+
+
+def page_url(version: RuleVersion) -> str:
+    """The version in the workbench."""
+    return admin_url(Draft(pk=version.pk))
+
+
+def waits(version: RuleVersion) -> bool:
+    standing = standing_approval(version)
+    return standing is not None and standing.status == ApprovalStatus.REQUESTED
+
+
+def stands(version: RuleVersion) -> bool:
+    return version.status in BEFORE_LAUNCH and standing_approval(version) is not None
+
+
+def is_written(version: RuleVersion) -> bool:
+    """Whether the version may still be rewritten."""
+    return version.status == VersionStatus.DRAFT and version.frozen_at is None
+
+
+def may_write(actor: Actor, version: RuleVersion) -> bool:
+    return is_written(version) and actor.has_role(Role.ANALYST) and reaches_all(actor, version.markets)
+
+
+def stage(version: RuleVersion) -> Badge:
+    """Where a version stands on its way, in one word."""
+    if version.status not in (VersionStatus.DRAFT, VersionStatus.SHADOW):
+        variants: dict[str, Variant] = {VersionStatus.LIVE: "success", VersionStatus.PAUSED: "warning"}
+        return Badge(version.get_status_display(), variants.get(version.status, "default"))
+    last = latest_approval(version)
+    if last is not None and last.status in (ApprovalStatus.REQUESTED, ApprovalStatus.APPROVED):
+        return approval_badge(last)
+    if version.status == VersionStatus.SHADOW:
+        return Badge(version.get_status_display(), "info")
+    if last is not None and last.status == ApprovalStatus.REFUSED:
+        return Badge(_("Refused: being rewritten"), "danger")
+    return Badge(_("Being written"), "primary")
+
+
+def latest_approval(version: RuleVersion) -> Approval | None:
+    """The last approval asked for; without a query where the list has fetched them."""
+    found = sorted(version.approvals.all(), key=lambda approval: approval.pk)
+    return found[-1] if found else None
+
+
+def page_context(actor: Actor, version: RuleVersion) -> dict[str, Any]:
+    """What the template is given beside the console's own: `start` is what workbench.js begins with."""
+    editable = may_write(actor, version)
+    approval = latest_approval(version)
+    subject = RuleVersion.objects.select_related("rule__risk").get(pk=version.pk)
+    comments = version.comments.select_related("author").order_by("-id")[:COMMENTS]
+    return {
+        # The version itself: what its cycle and timeline are about.
+        "subject": subject,
+        "written_at": version.written_at.isoformat(),
+        "editable": editable,
+        "stage": stage(version),
+        "start": _start(actor, version, editable=editable),
+        "yaml": spec_to_yaml(spec_of(version)),
+        "approval": approval,
+        "approval_badge": approval_badge(approval) if approval else None,
+        "why_read_only": "" if editable else _why_read_only(actor, version),
+        "editors": editors(version),
+        "comments": [(comment, distance(comment.created_at)) for comment in comments],
+        "backtests": _backtests(version),
+        "links": _links(subject),
+        "against": compared_with(version),
+    }
+
+
+def _why_read_only(actor: Actor, version: RuleVersion) -> str:
+    if version.status != VersionStatus.DRAFT:
+        return _("This version is no draft any more. To change it, write the next version.")
+    if version.frozen_at is not None:
+        return _("This version is frozen since approval was asked for. Withdraw that to go on writing.")
+    if not actor.has_role(Role.ANALYST):
+        return _("Analysts write rules; you may read, try and comment.")
+    return _("This rule also governs markets outside your scope.")
+
+
+def _start(actor: Actor, version: RuleVersion, *, editable: bool) -> dict[str, Any]:
+    base = admin_url(Draft(pk=version.pk)).removesuffix("change/")
+    markets = Market.objects.order_by("code")
+    if actor.market_ids is not None:
+        markets = markets.filter(pk__in=actor.market_ids)
+    return {
+        **opening(actor, version),
+        "editable": editable,
+        "urls": {name: f"{base}{name}/" for name in ENDPOINTS},
+        "choices": {
+            "types": known_types(actor.market_ids),
+            "markets": [
+                {"code": market.code, "name": market.name, "languages": market.languages}
+                for market in markets
+            ],
+            "everywhere": actor.market_ids is None,
+            "ladders": [
+                {"code": ladder.code, "words": ladder_words(ladder.spec)}
+                for ladder in Ladder.objects.order_by("code")
+            ],
+            "severities": [[code, str(label)] for code, label in Severity.choices],
+            "reviews": [[code, str(label)] for code, label in ReviewMode.choices],
+            "kinds": [[code, str(label)] for code, label in PenaltyKind.choices],
+            "known": {name: sorted(keys) for name, keys in KNOWN_KEYS.items()},
+        },
+        "words": words(),
+    }
+
+
+def ladder_words(spec: dict[str, Any]) -> list[str]:
+    """What a ladder costs, one line a rung."""
+    lines = [
+        _("%(nth)s.: %(penalties)s")
+        % {
+            "nth": nth,
+            "penalties": ", ".join(
+                KINDS[PenaltyKind(penalty["kind"])].describe(penalty) if penalty.get("kind") in KINDS else "?"
+                for penalty in rung
+            ),
+        }
+        for nth, rung in enumerate(spec.get("steps") or (), start=1)
+    ]
+    points = _("%(points)s points each, counted within %(window)s") % {
+        "points": spec.get("points", 0),
+        "window": spec.get("window", ""),
+    }
+    return [*lines, points]
+
+
+def _backtests(version: RuleVersion) -> Table:
+    fitting = fitting_backtest(version)
+    rows = [
+        [
+            _backtest_link(found),
+            found.get_status_display(),
+            Badge(_("this wording"), "success")
+            if fitting is not None and found.digest == fitting.digest
+            else Badge(_("other wording")),
+        ]
+        for found in version.backtests.order_by("-id")[:BACKTESTS]
+    ]
+    return Table([_("Span"), _("Status"), ""], rows, empty=_("None yet."))
+
+
+def _backtest_link(found: Backtest) -> Any:
+    text = f"{found.since:%d %b %Y} – {found.until:%d %b %Y}"
+    try:
+        return Link(text, admin_url(found))
+    except NoReverseMatch:
+        return text
+
+
+def _links(version: RuleVersion) -> list[Link]:
+    """Where the version goes from here: its test on history, its launch, what became of it."""
+    found = []
+    for text, name, query in (
+        (_("Start a backtest"), "admin:governance_backtest_start", f"?version={version.pk}"),
+        (_("Open a launch"), "admin:governance_launch_create", f"?version={version.pk}"),
+    ):
+        try:
+            found.append(Link(text, reverse(name) + query))
+        except NoReverseMatch:
+            continue
+    page = link_to(version, _("The version's own page"))
+    return [*found, page] if page is not None else found
