@@ -39,16 +39,25 @@ _JOINS = {
     "mk.": "JOIN guilds_market mk ON mk.id = s.market_id",
 }
 
-_PLAIN = """SELECT {shown} FROM (
+# As whole microseconds, which are several times cheaper to send and to read than times are
+_TIME = "(extract(epoch FROM time) * 1000000)::bigint AS time"
+
+_EACH = """SELECT id, {columns} FROM ({rows}) AS found ORDER BY 2, 1"""
+
+# Signals of one moment and subject that agree in everything the condition reads are one question. But errors are counted each.
+_ONCE = """SELECT min(id) AS id, {columns} FROM ({rows}) AS found
+GROUP BY {places}, CASE WHEN doubtful THEN id END
+ORDER BY 2, 1"""
+
+_PLAIN = """
     SELECT {columns}
     FROM governance_signal s {joins}
-    WHERE {asked} AND s.time < %(until)s::timestamptz AND {chosen}
-) AS found ORDER BY time, id"""
+    WHERE {asked} AND s.time < %(until)s::timestamptz AND {chosen}"""
 
 # Read: conditions on each signal, for which the row is then no longer needed. Narrow: what is neither a candidate nor counted
 # goes before anything is sorted.
-_SLIDING = """SELECT {shown} FROM (
-SELECT *, coalesce({doubtful}, FALSE) AS doubtful FROM (
+_SLIDING = """
+SELECT * FROM (SELECT *, coalesce({doubtful}, FALSE) AS doubtful FROM (
 SELECT *, {measured} FROM (
     SELECT {narrowed} FROM (
         SELECT {read}
@@ -58,8 +67,7 @@ SELECT *, {measured} FROM (
         OFFSET 0
     ) AS s WHERE (asked AND {possible}) OR {counted}
 ) AS narrowed) AS measured WHERE mine) AS found
-WHERE doubtful OR {chosen}
-ORDER BY time, id"""
+WHERE doubtful OR {chosen}"""
 
 _NEAR = """s.{subject} IN (SELECT s.{subject} FROM governance_signal s
             WHERE {asked} AND s.time < %(until)s::timestamptz)"""
@@ -68,6 +76,9 @@ _NEAR = """s.{subject} IN (SELECT s.{subject} FROM governance_signal s
 @dataclass(frozen=True)
 class SpanStatement:
     """Rows of COLUMNS, then `doubtful`, `whole`, one column per field and one per measure, in order of (time, id).
+
+    `time` is in microseconds since 1970. Where `exact`, signals of one moment and subject that agree in all that is read are
+    one row with the first one's id, unless `doubtful`.
 
     `fields` are the fields of the signal that `when` reads, as JSON text, NULL where absent; None when it reads the signal
     as a whole, which then is the only field. `measures` are keys (MeasureSpec.key) of the values that follow; `exact` says
@@ -271,24 +282,31 @@ class _Span:
     def whole(self) -> str:
         return f"CASE WHEN {LARGE.sql} THEN s.data END" if self.exact else "s.data"
 
-    def shown(self) -> str:
-        """The fields and measures of the result."""
+    def result(self, rows: str) -> str:
+        """The columns of SpanStatement from rows that have them by name, ordered."""
         fields = [f"k{n}::text" for n in range(1 if self.fields is None else len(self.fields))]
-        measures = [f"m{one.number}" for one in self.measures] if self.exact else []
-        return ", ".join([*COLUMNS, "doubtful", "whole::text", *fields, *measures])
+        if not self.exact:
+            return _EACH.format(
+                columns=", ".join([_TIME, *COLUMNS[2:], "doubtful", "whole::text", *fields]), rows=rows
+            )
+        measures = [f"m{one.number}" for one in self.measures]
+        columns = [_TIME, *COLUMNS[2:], "doubtful", "whole::text", *fields, *measures]
+        return _ONCE.format(
+            columns=", ".join(columns), places=", ".join(map(str, range(2, len(columns) + 2))), rows=rows
+        )
 
     # -- without measures: one look at each signal
     def plain(self) -> str:
         matches, errors = self.candidate.condition, self.candidate.errors
         columns = [*(f"s.{name}" for name in COLUMNS), f"coalesce({errors.sql}, FALSE) AS doubtful"]
         columns += [f"{text} AS {name}" for name, text in self.field_columns().items()]
-        return _PLAIN.format(
-            shown=self.shown(),
+        rows = _PLAIN.format(
             columns=", ".join([*columns, f"{self.whole()} AS whole"]),
             joins=self.joins,
             asked=self.asked,
             chosen=either(matches, errors).sql,
         )
+        return self.result(rows)
 
     # -- with measures: read, narrow, measure, choose
     def sliding(self) -> str:
@@ -306,8 +324,7 @@ class _Span:
         for one in self.measures:
             read += one.read()
             narrowed += one.narrowed()
-        return _SLIDING.format(
-            shown=self.shown(),
+        rows = _SLIDING.format(
             doubtful=doubtful,
             measured=", ".join(one.measured() for one in self.measures),
             narrowed=", ".join(narrowed),
@@ -318,6 +335,7 @@ class _Span:
             counted=" OR ".join(f"f{one.number}" for one in self.measures),
             chosen=chosen,
         )
+        return self.result(rows)
 
     def near(self) -> str:
         """Measures count signals of every market, but only of those whom signals of the asked markets are about."""

@@ -21,10 +21,9 @@ from django.db.models import Count, Max, Min, QuerySet
 from governance.engine import CompiledRule, Evaluator
 from governance.rules.models import RuleVersion
 from governance.signals.models import Signal
-from governance.violations.backtest_spans import Said, SpanReader
+from governance.violations.backtest_spans import EPOCH, MICROSECOND, Judged, SpanReader, judged
 from governance.violations.detection_facts import StoredSignal, market_registry, registry_of
 from governance.violations.detection_judging import verdicts
-from governance.violations.detection_openings import Openings
 from governance.violations.detection_versions import compiled
 from guilds.errors import InvalidInput
 from guilds.models import Market
@@ -63,17 +62,6 @@ class Reach:
     signals: int
     first: dt.datetime | None
     last: dt.datetime | None
-
-
-class Opened(NamedTuple):
-    """A violation that would have been opened: `guild_id` is the guild charged, `subject` as in Violation.subject."""
-
-    signal_id: int
-    time: dt.datetime
-    guild_id: int
-    creator_id: int | None
-    market_id: int
-    subject: str
 
 
 class Span(NamedTuple):
@@ -138,7 +126,7 @@ def backtest(
     since: dt.datetime | None = None,
     until: dt.datetime | None = None,
     progress: Callable[[int], object] | None = None,
-    opened: Callable[[Opened], object] | None = None,
+    opened: Callable[[Judged], object] | None = None,
 ) -> Backtest:
     """Run a version over stored signals with since ≤ t < until and count the violations it would open. Writes nothing.
 
@@ -197,22 +185,30 @@ def _months() -> list[tuple[dt.datetime, int]]:
         return [(dt.datetime(day.year, day.month, 1, tzinfo=dt.UTC), size) for day, size in cursor.fetchall()]
 
 
-class Rehearsal:
-    """One wording on its way through the signals. `standing` are the violations that later matches may fall in with."""
+#: Guild and creator charged.
+Subject = tuple[int, int | None]
 
-    def __init__(self, asked: Asked, standing: Openings[bool] | None = None) -> None:
+
+class Rehearsal:
+    """One wording on its way through the signals, in order of their time.
+
+    `standing` is the moment of each subject's last opening (microseconds since 1970), as long as later matches may fall in
+    with it. In order of time that is all of detection_openings that matters: what stands later is not there yet.
+    """
+
+    def __init__(self, asked: Asked, standing: dict[Subject, int] | None = None) -> None:
         self.asked = asked
         self.rule = asked.rule
-        self.standing: Openings[bool] = standing or Openings()
+        self.standing: dict[Subject, int] = standing or {}
         self.evaluator = Evaluator([self.rule])
-        self.own = self.rule.spec.charge == "own"
-        self.cooldown = self.rule.spec.cooldown
+        self.own_act = self.rule.spec.charge == "own"
+        self.cooldown = self.rule.spec.cooldown // MICROSECOND
         self.markets = market_registry()
         self.reader = SpanReader(self.rule, self.evaluator, asked.market_ids or [], self.markets)
         self.lookback = self.reader.statement.lookback
         self.unforgotten = 0
 
-    def judge(self, span: Span, found: Backtest, opened: Callable[[Opened], object] | None = None) -> int:
+    def judge(self, span: Span, found: Backtest, opened: Callable[[Judged], object] | None = None) -> int:
         """Judge one span and add to the counts; spans must come in order. Returns the number of signals asked about.
 
         Wants a transaction.
@@ -226,38 +222,41 @@ class Rehearsal:
             self.take(self.quick(span) if quick else self.batches(span), found, opened)
         return signals
 
-    def take(self, said: Iterator[Said], found: Backtest, opened: Callable[[Opened], object] | None) -> None:
-        for signal, fault in said:
-            if fault:
+    def take(
+        self, said: Iterator[Judged], found: Backtest, opened: Callable[[Judged], object] | None
+    ) -> None:
+        month, month_ends = "", 0
+        for match in said:
+            if match.fault:
                 found.faults += 1
                 continue
-            if self.settled(signal):
+            _, at, guild_id, creator_id, market_id, _ = match
+            if self.settled(at, guild_id, creator_id):
                 continue
-            subject = signal.subject(own_act=self.own)
-            self.standing.add((0, subject), signal.time, True)
+            self.standing[guild_id, creator_id] = at
             found.matches += 1
-            found.by_month[self.markets.market_code(signal.market_id), f"{signal.time:%Y-%m}"] += 1
+            if at >= month_ends:
+                month, month_ends = _month_of(match.time)
+            found.by_month[self.markets.market_code(market_id), month] += 1
             if opened is not None:
-                guild_id = signal.charged_guild(own_act=self.own)
-                creator_id = None if self.own else signal.creator_id
-                opened(Opened(signal.id, signal.time, guild_id, creator_id, signal.market_id, subject))
+                opened(match)
             self.unforgotten += 1
-            if self.unforgotten >= FORGET_AFTER:
-                self.forget_before(signal.time)
+            if self.unforgotten >= max(FORGET_AFTER, len(self.standing) // 2):
+                self.forget_before(at)
 
-    def forget_before(self, moment: dt.datetime) -> None:
+    def forget_before(self, at: int) -> None:
         """Nothing before this moment is to come."""
-        self.standing.forget_before(moment - self.cooldown)
+        self.standing = {
+            subject: last for subject, last in self.standing.items() if last >= at - self.cooldown
+        }
         self.unforgotten = 0
 
-    def settled(self, signal: StoredSignal) -> bool:
+    def settled(self, at: int, guild_id: int, creator_id: int | None) -> bool:
         """Whether a match would open nothing: it joins a violation of its moment, or falls into a cooldown."""
-        subject = (0, signal.subject(own_act=self.own))
-        return self.standing.at(subject, signal.time) is not None or self.standing.shields(
-            subject, signal.time, self.cooldown
-        )
+        last = self.standing.get((guild_id, creator_id))
+        return last is not None and (last == at or at - last < self.cooldown)
 
-    def quick(self, span: Span) -> Iterator[Said]:
+    def quick(self, span: Span) -> Iterator[Judged]:
         begun = False
         try:
             with transaction.atomic():
@@ -270,7 +269,7 @@ class Rehearsal:
                 raise
             yield from self.batches(span)
 
-    def batches(self, span: Span) -> Iterator[Said]:
+    def batches(self, span: Span) -> Iterator[Judged]:
         rows = (
             self.asked.signals(span.since, span.until)
             .order_by("time", "id")
@@ -281,4 +280,12 @@ class Rehearsal:
         )
         while chunk := [StoredSignal._make(row) for row in islice(rows, CHUNK_SIGNALS)]:
             for verdict in verdicts(self.evaluator, chunk, registry_of(chunk)):
-                yield verdict.signal, verdict.fault
+                yield judged(verdict.signal, verdict.fault, own_act=self.own_act)
+
+
+def _month_of(time: dt.datetime) -> tuple[str, int]:
+    """ "2014-06", and the moment at which the next month begins."""
+    following = (
+        time.replace(day=1, hour=0, minute=0, second=0, microsecond=0) + dt.timedelta(days=32)
+    ).replace(day=1)
+    return f"{time:%Y-%m}", (following - EPOCH) // MICROSECOND

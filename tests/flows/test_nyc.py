@@ -17,8 +17,8 @@ from django.core.management import call_command
 from governance.launches.policy_file import policy_load
 from governance.models import Detection, EvaluationFault, PendingSignal, Rule, Signal, Violation
 from governance.signals.services import signals_ingest
+from governance.violations.backtest_spans import Judged
 from governance.violations.detection_backtest import backtest
-from governance.violations.detection_facts import StoredSignal
 from guilds.accounts.actor import Actor
 from guilds.models import Guild
 from tests.worker import Worker
@@ -147,7 +147,7 @@ def test_five_rules_find_what_a_plain_recomputation_finds(
         version = rule.versions.get()
         # A cooldown looks back on what was opened before, so that rule is run from its first day.
         since = version.effective_from if rule.code == "NYC-BRONX" else LAST_QUARTER
-        opened: list[StoredSignal] = []
+        opened: list[Judged] = []
         report = backtest(version, since=since, opened=opened.append)
         names = Guild.objects.in_bulk({signal.guild_id for signal in opened})
         found = {(names[signal.guild_id].external_id, signal.time) for signal in opened}
