@@ -11,9 +11,11 @@ from config.world.people import People
 from config.world.population import DAY
 from config.world.replay import Replay
 from config.world.spec import World
+from governance.insights.risk_facts import risk_assessments
 from governance.risks.enums import FeedbackTopic
 from governance.risks.models import Feedback, Risk
 from governance.risks.services import (
+    assessments_record,
     feedback_answer,
     feedback_link,
     feedback_merge,
@@ -26,6 +28,7 @@ from guilds.models import Market
 
 #: Days until somebody of the team has read a message, and has answered it.
 READ_AFTER, ANSWERED_AFTER = 1.5, 4.0
+ASSESSED_DAYS_AGO = (150, 120, 90, 60, 30, 0)
 
 
 def register_fill(world: World, people: People, *, today: dt.date) -> None:
@@ -58,6 +61,13 @@ def register_fill(world: World, people: People, *, today: dt.date) -> None:
             treatment=risk["treatment"],
             review_on=today + dt.timedelta(days=risk["review_in"]),
         )
+
+
+def assessments_make(people: People, *, today: dt.date) -> None:
+    """How great each risk is in each market, as of today and of every thirtieth day before, for half a year."""
+    for days in ASSESSED_DAYS_AGO:
+        rows = risk_assessments(on=today - dt.timedelta(days=days))
+        assessments_record(actor=people.staff["analyst"], rows=rows)
 
 
 def feedback_plan(replay: Replay) -> None:

@@ -14,7 +14,7 @@ from django.db import connection, transaction
 from config.world.appeals import Challenges
 from config.world.behaviour import draw_behaviour
 from config.world.clock import world_time
-from config.world.feedback import feedback_plan, register_fill
+from config.world.feedback import assessments_make, feedback_plan, register_fill
 from config.world.leftovers import endpoint_leave, habits_plan, leftovers_leave
 from config.world.people import SYSTEM, passwords_set, portal_people_invite, staff_hire, write_private
 from config.world.population import draw_population
@@ -100,6 +100,7 @@ def seed_world(
                     progress(end, days)
             leftovers_leave(replay)
             activity_write(population, rows, replay.silent)
+            assessments_make(people, today=today.date())
             entry = Entry(
                 act=SEEDED,
                 object_type="demo",
