@@ -86,7 +86,7 @@ class LaunchAdmin(ConsoleAdmin[Launch]):
     object_related = ("version__rule__risk", "owner")
     ordering = ("-id",)
     actions_list = ("plan",)
-    actions_detail = ("add_wave", "change", "cancel", "roll_back")
+    actions_detail = ("add_wave", "change_plan", "cancel", "roll_back")
 
     def visible(self, actor: Actor) -> QuerySet[Launch]:
         return launches_visible_to(actor).annotate(
@@ -212,7 +212,7 @@ class LaunchAdmin(ConsoleAdmin[Launch]):
         when=is_open,
         icon="edit",
     )
-    def change(self, actor: Actor, launch: Launch, values: Mapping[str, Any]) -> Answer:
+    def change_plan(self, actor: Actor, launch: Launch, values: Mapping[str, Any]) -> Answer:
         services.launch_change(
             actor=actor,
             launch_id=launch.pk,

@@ -20,8 +20,9 @@ from unfold.widgets import (
 )
 
 from governance.launches.enums import LaunchStatus
-from governance.launches.gating import STAFFED
+from governance.launches.gating import STAFFED, gate_states
 from governance.launches.models import Launch, Wave
+from governance.launches.panels import figures_of
 from governance.rules.enums import Severity, VersionStatus
 from governance.rules.models import RuleVersion
 from guilds.console.acts import DialogForm, ReasonForm
@@ -55,6 +56,11 @@ def in_office() -> QuerySet[User]:
         .distinct()
         .order_by("email")
     )
+
+
+class MarketsField(forms.ModelMultipleChoiceField):
+    def label_from_instance(self, obj: Market) -> str:
+        return f"{obj.code} · {obj.name}"
 
 
 class LaunchForm(DialogForm):
@@ -118,7 +124,7 @@ class PlanForm(ReasonForm):
 class WaveForm(DialogForm):
     """For a launch: a new wave. For a wave: another plan of it."""
 
-    markets = forms.ModelMultipleChoiceField(
+    markets = MarketsField(
         label=_("Markets"),
         queryset=Market.objects.none(),
         widget=UnfoldAdminCheckboxSelectMultipleWidget(),
@@ -223,6 +229,11 @@ class SignForm(DialogForm):
         if self.obj is None or self.obj.kind not in STAFFED:
             del self.fields["capacity_hours_per_day"]
             del self.fields["shortfall_reason"]
+            return
+        state = next(one for one in gate_states(self.obj.launch) if one.gate.pk == self.obj.pk)
+        self.fields["capacity_hours_per_day"].help_text = " · ".join(
+            f"{label}: {value}" for label, value in figures_of(state)
+        )
 
 
 def pks(rows: Iterable[Any]) -> list[int]:

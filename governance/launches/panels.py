@@ -76,7 +76,7 @@ def gate_rows(standing: Standing, actor: Actor, today: dt.date) -> list[GateRow]
             state=state,
             badge=_gate_badge(state, today),
             buttons=gate_buttons(state.gate, standing.launch, actor),
-            figures=_figures(state),
+            figures=figures_of(state),
         )
         for state in standing.states
         if state.gate.pk
@@ -105,7 +105,7 @@ def gate_buttons(gate: Gate, launch: Launch, actor: Actor) -> list[Button]:
     return buttons
 
 
-def _figures(state: GateState) -> list[tuple[str, str]]:
+def figures_of(state: GateState) -> list[tuple[str, str]]:
     """Estimate and capacity of a staffing gate, and the grounds of the estimate."""
     figures = state.figures
     if "hours_per_day" not in figures:
@@ -181,7 +181,7 @@ def wave_buttons(wave: Wave, actor: Actor) -> list[Button]:
                 buttons.append(_button(wave, "go", _("Go"), primary=wave.announced_at is not None))
             if wave.status != WaveStatus.NO_GO:
                 buttons.append(_button(wave, "no_go", _("No go")))
-            buttons += [_button(wave, "change", _("Change")), _button(wave, "remove", _("Take out"))]
+            buttons += [_button(wave, "replan", _("Change")), _button(wave, "remove", _("Take out"))]
         if wave.status == WaveStatus.GO and wave.blocked_reason:
             buttons.insert(0, _button(wave, "start", _("Try again now"), primary=True))
         if wave.status == WaveStatus.LIVE and wave.share < 100:

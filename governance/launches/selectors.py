@@ -5,10 +5,17 @@ from __future__ import annotations
 import datetime as dt
 
 from django.db import connection
-from django.db.models import CharField, Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import CharField, Exists, F, OuterRef, Prefetch, Q, QuerySet
 from django.db.models.functions import Cast
 
-from governance.launches.enums import AnnouncementKind, LaunchStatus, WaveStatus
+from governance.launches.enums import (
+    AUTOMATIC,
+    AnnouncementKind,
+    GateKind,
+    GateStatus,
+    LaunchStatus,
+    WaveStatus,
+)
 from governance.launches.models import Announcement, Gate, Launch, Wave
 from governance.notices.models import Notice
 from guilds.accounts.actor import Actor
@@ -126,6 +133,20 @@ def launches_open(actor: Actor) -> QuerySet[Launch]:
         .select_related("version__rule", "owner")
         .prefetch_related(Prefetch("waves", queryset=waves))
         .order_by("id")
+    )
+
+
+def gates_owed(actor: Actor) -> QuerySet[Gate]:
+    """Gates of open launches that this person is to sign, the first due first."""
+    if actor.user_id is None:
+        return Gate.objects.none()
+    signable = [kind for kind in GateKind.values if kind not in AUTOMATIC]
+    return (
+        Gate.objects.filter(
+            owner=actor.user_id, status=GateStatus.OPEN, kind__in=signable, launch__status__in=OPEN_LAUNCHES
+        )
+        .select_related("launch")
+        .order_by(F("due_on").asc(nulls_last=True), "id")
     )
 
 

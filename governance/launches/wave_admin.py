@@ -17,9 +17,9 @@ from unfold.enums import ActionVariant
 from governance.launches import services
 from governance.launches.enums import AUTOMATIC, GateStatus, WaveStatus
 from governance.launches.forms import AssignForm, DecideForm, SignForm, WaveForm, WidenForm, pks
-from governance.launches.gating import gate_states, start_blocks
+from governance.launches.gating import SHORTFALL, gate_states, start_blocks
 from governance.launches.models import Gate, Wave
-from governance.launches.panels import wave_badge
+from governance.launches.panels import figures_of, wave_badge
 from governance.launches.selectors import OPEN_WAVES
 from governance.launches.services.rollback import MAY_ROLL_BACK
 from guilds.accounts.actor import Actor
@@ -27,7 +27,7 @@ from guilds.accounts.enums import Role
 from guilds.console.acts import Answer, DialogForm, act
 from guilds.console.base import ConsoleAdmin
 from guilds.console.lists import moment_column
-from guilds.console.page import Badge, Fact, Link, Prose, Section, Table, admin_url, link_to, pretty, shown
+from guilds.console.page import Badge, Fact, Link, Prose, Section, Table, admin_url, link_to, shown
 
 
 class Sure(DialogForm):
@@ -63,7 +63,7 @@ class WaveAdmin(ConsoleAdmin[Wave]):
         "announce",
         "go",
         "no_go",
-        "change",
+        "replan",
         "remove",
         "start",
         "widen",
@@ -206,7 +206,7 @@ class WaveAdmin(ConsoleAdmin[Wave]):
         when=is_coming,
         icon="edit",
     )
-    def change(self, actor: Actor, wave: Wave, values: Mapping[str, Any]) -> Answer:
+    def replan(self, actor: Actor, wave: Wave, values: Mapping[str, Any]) -> Answer:
         services.wave_change(
             actor=actor,
             wave_id=wave.pk,
@@ -351,7 +351,11 @@ class GateAdmin(ConsoleAdmin[Gate]):
         return facts
 
     def sections(self, gate: Gate, request: HttpRequest) -> Sequence[Section]:
-        return [Section(_("Figures when it was signed"), pretty(gate.figures))] if gate.figures else []
+        state = next((one for one in gate_states(gate.launch) if one.gate.pk == gate.pk), None)
+        rows = [Fact(label, value) for label, value in figures_of(state)] if state else []
+        if gate.figures.get(SHORTFALL):
+            rows.append(Fact(_("Why that is enough"), Prose(gate.figures[SHORTFALL])))
+        return [Section(_("The work to be expected"), rows)] if rows else []
 
     # --- acts: whoever answers for the gate may sign it, so every role is asked and the service decides ---------------
     @act(

@@ -98,7 +98,7 @@ def gate_sign(
             "status": gate.status,
             "kind": gate.kind,
             "evidence_url": gate.evidence_url,
-            "figures": gate.figures,
+            **_recorded(gate),
         },
         reason=gate.evidence,
     )
@@ -140,6 +140,17 @@ def _state_capacity(gate: Gate, hours: float | None, why_not: str) -> None:
         raise InvalidInput(
             f"{lacking} Give a reason why that is enough.", field="shortfall_reason", code="capacity_short"
         )
+
+
+def _recorded(gate: Gate) -> dict[str, Any]:
+    """The figures a reader of the ledger wants: hours at hand, and hours expected."""
+    if gate.kind not in STAFFED:
+        return {}
+    return {
+        CAPACITY: gate.figures[CAPACITY],
+        "estimate_hours_per_day": gate.figures["estimate"].get("hours_per_day"),
+        SHORTFALL: gate.figures[SHORTFALL],
+    }
 
 
 @transaction.atomic

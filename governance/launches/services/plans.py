@@ -61,7 +61,7 @@ def launch_create(
     now = timezone.now()
     launch = Launch(
         version=version,
-        title=title.strip() or f"{version.rule.code} v{version.number}: {version.name}"[:200],
+        title=title.strip() or version.name[:200],
         owner=colleague(owner_id or person, field="owner"),
         salt=secrets.token_hex(16),
         lesson_percent=_percent(lesson_percent),
