@@ -6,8 +6,11 @@ from django.contrib import admin
 
 from config.case_pages import ViolationPage
 from config.guild_page import GuildPage
-from governance.models import Violation
+from config.rule_pages import RulePage, VersionPage
+from governance.models import Rule, RuleVersion, Violation
 from guilds.models import Guild
 
 admin.site.register(Guild, GuildPage)
+admin.site.register(Rule, RulePage)
+admin.site.register(RuleVersion, VersionPage)
 admin.site.register(Violation, ViolationPage)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from django.db.models import Case, Count, IntegerField, QuerySet, Value, When
+from django.db.models import Case, Count, Exists, IntegerField, OuterRef, QuerySet, Value, When
 
 from governance.ledger.models import Event
 from governance.rules.enums import Severity, VersionStatus
@@ -67,11 +67,16 @@ def evidence_of(violation: Violation) -> QuerySet[Signal]:
 
 
 def faults_visible_to(actor: Actor) -> QuerySet[EvaluationFault]:
-    """Versions that could not be evaluated on a signal, whatever its market; none for guilds and clients."""
+    """Versions that could not be evaluated on a signal of the actor's markets; none for guilds and clients."""
     found = EvaluationFault.objects.select_related("version__rule", "signal_key__source")
     if actor.kind not in ("staff", "system") or actor.guild_id is not None:
         return found.none()
-    return found
+    if actor.market_ids is None:
+        return found
+    signals = Signal.objects.filter(
+        pk=OuterRef("signal_key_id"), time=OuterRef("signal_key__time"), market__in=actor.market_ids
+    )
+    return found.filter(Exists(signals))
 
 
 def alarms_visible_to(actor: Actor) -> QuerySet[Alarm]:

@@ -11,11 +11,14 @@ from django.db.models import Model
 from django.utils import timezone
 
 from appeals.models import Appeal
+from governance.education.services import attempt_make, lesson_assign, questions_set
 from governance.ledger.services import Entry, record_many
 from governance.models import (
     Alarm,
     Approval,
     Assessment,
+    Assignment,
+    Attempt,
     Band,
     Delivery,
     Draft,
@@ -41,11 +44,12 @@ from governance.risks.scoring import Background, Facts, score
 from guilds.accounts.actor import Actor
 from guilds.models import Guild, Market, User
 from tests import factories
+from tests.governance.education.cases import answers, published
 
 GUILD_BOUND = (
     "guilds.guild guilds.guilduser governance.event governance.notice governance.penalty governance.signal"
     " governance.quarantinedsignal governance.evaluationfault governance.violation governance.delivery governance.finding"
-    " governance.assessment governance.feedback"
+    " governance.assessment governance.feedback governance.assignment governance.attempt"
     " appeals.appeal governance.alarm governance.ruleexception guilds.market guilds.creator guilds.client guilds.user"
 ).split()
 
@@ -232,6 +236,29 @@ def alarm(of: Guild) -> Alarm:
     )
 
 
+def taught(guild: Guild) -> tuple[Lesson, Assignment, Attempt]:
+    """A lesson with a quiz, asked of the guild and tried by it."""
+    lesson = published("lesson", title={"en": "Gifts", "de": "Geschenke"}, body={"en": "Text", "de": "Text"})
+    questions_set(
+        actor=Actor.system("test"),
+        code="lesson",
+        questions=[
+            {
+                "prompt": {"en": "Which?", "de": "Welche?"},
+                "options": {"en": ["A", "B"], "de": ["C", "D"]},
+                "correct": 0,
+            }
+        ],
+    )
+    [assignment] = lesson_assign(
+        actor=Actor.system("test"), lesson_id=lesson.pk, guild_ids=[guild.pk], source="staff"
+    )
+    attempt = attempt_make(
+        actor=Actor.guild_user(factories.seat(guild)), code="lesson", answers=answers(lesson, 1)
+    )
+    return lesson, assignment, attempt
+
+
 def build() -> World:
     here, elsewhere = factories.market("HERE"), factories.market("ELSE")
     guild = factories.guild("guild-here", market=here)
@@ -261,9 +288,7 @@ def build() -> World:
         finding(guild),
         rule_exception(guild),
         alarm(guild),
-        Lesson.objects.create(
-            code="lesson", title={"en": "Gifts"}, body={"en": "Text"}, published_at=timezone.now()
-        ),
+        *taught(guild),
         signal,
         quarantined(here),
         fault(guild),

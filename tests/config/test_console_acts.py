@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,7 @@ from tests.config import console_world
 pytestmark = pytest.mark.django_db
 
 REASON = {"reason": "Seen with my own eyes."}
+UNTIL = {"until": f"{timezone.now() + dt.timedelta(days=30):%Y-%m-%d}"}
 
 
 @dataclass(frozen=True)
@@ -125,12 +127,40 @@ BUTTONS = (
         "rule_version.paused",
     ),
     Button("resume", version_in("paused"), frozenset({"launcher"}), "rule_version.resumed"),
-    Button("to_shadow", version_in("draft"), frozenset({"launcher", "analyst"}), "rule_version.shadowed"),
+    Button(
+        "to_shadow",
+        version_in("draft"),
+        frozenset({"launcher", "analyst"}),
+        "rule_version.shadowed",
+        REASON | UNTIL,
+    ),
+    Button(
+        "extend_shadow",
+        version_in("shadow"),
+        frozenset({"launcher", "analyst"}),
+        "rule_version.shadow_extended",
+        REASON | UNTIL,
+    ),
+    Button(
+        "stop_shadow",
+        version_in("shadow"),
+        frozenset({"launcher", "analyst"}),
+        "rule_version.shadow_stopped",
+    ),
+    Button("end", console_world.rule_exception, frozenset({"launcher", "approver"}), "rule_exception.ended"),
+    Button("close", console_world.alarm, frozenset({"analyst", "approver", "launcher"}), "alarm.closed"),
     Button("retire", version_in("live"), frozenset({"launcher"}), "rule_version.retired"),
     Button("close", console_world.finding, frozenset({"analyst", "approver"}), "finding.closed"),
 )
 #: Objects that belong to no market, so that being elsewhere does not hide them.
-OF_NO_MARKET = {"active_endpoint", "paused_endpoint", "live_version", "paused_version", "draft_version"}
+OF_NO_MARKET = {
+    "active_endpoint",
+    "paused_endpoint",
+    "live_version",
+    "paused_version",
+    "draft_version",
+    "shadow_version",
+}
 
 
 @pytest.fixture(autouse=True)
