@@ -113,7 +113,13 @@ SECTIONS: tuple[tuple[Any, tuple[Item, ...]], ...] = (
             (_("Blockers"), "traffic", "admin:governance_launch_blockers", ""),
         ),
     ),
-    (_("Education"), ((_("Lessons"), "school", "admin:governance_lesson_changelist", ""),)),
+    (
+        _("Education"),
+        (
+            (_("Lessons"), "school", "admin:governance_lesson_changelist", ""),
+            (_("Assignments"), "assignment", "admin:governance_assignment_changelist", ""),
+        ),
+    ),
     (
         _("Signals"),
         (

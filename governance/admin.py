@@ -1,6 +1,7 @@
 """The app's console pages, collected from its concepts for Django."""
 
 from governance.education import admin as education_admin
+from governance.education import request_admin
 from governance.insights import risk_admin
 from governance.launches import admin as launches_admin
 from governance.launches import wave_admin
@@ -24,6 +25,7 @@ __all__ = [
     "ledger_admin",
     "notices_admin",
     "penalties_admin",
+    "request_admin",
     "risk_admin",
     "risks_admin",
     "rules_admin",

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from governance.education.models import Assignment, Attempt, Completion, Lesson
 from guilds.accounts.actor import Actor
-from guilds.errors import NotFound
+from guilds.errors import InvalidInput, NotFound
 from guilds.models import Guild
 from guilds.registry.enums import GuildStatus
 
@@ -135,6 +135,35 @@ def completion_share(
         .count()
     )
     return done, total
+
+
+def guilds_to_teach(
+    actor: Actor, *, market_ids: Collection[int], tiers: Collection[str], external_ids: Collection[str]
+) -> list[int]:
+    """The keys of the guilds somebody means: those at work in markets and tiers within the actor's reach, or those listed by id.
+
+    Raises InvalidInput for both or neither, and for ids that are not there or out of reach, which are not told apart.
+    """
+    listed = {name.strip() for name in external_ids if name.strip()}
+    if bool(listed) == bool(market_ids or tiers):
+        raise InvalidInput(_("Choose markets or tiers, or list guilds; one of the two."), field="guilds")
+    guilds = Guild.objects.all()
+    if actor.market_ids is not None:
+        guilds = guilds.filter(market_id__in=actor.market_ids)
+    if listed:
+        found = dict(guilds.filter(external_id__in=listed).values_list("external_id", "pk"))
+        if missing := sorted(listed - set(found)):
+            raise InvalidInput(
+                _("There are no such guilds: %(names)s.") % {"names": ", ".join(missing[:10])},
+                field="guilds",
+            )
+        return sorted(found.values())
+    guilds = guilds.filter(TAUGHT)
+    if market_ids:
+        guilds = guilds.filter(market_id__in=market_ids)
+    if tiers:
+        guilds = guilds.filter(tier__in=tiers)
+    return list(guilds.order_by("pk").values_list("pk", flat=True))
 
 
 def in_language(wordings: Mapping[str, str], language: str) -> tuple[str, str]:

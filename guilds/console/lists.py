@@ -89,7 +89,7 @@ def moment_column(name: str, label: Any) -> Any:
     return column
 
 
-def _plain(value: Any) -> str:
+def plain_cell(value: Any) -> str:
     """A cell as a spreadsheet may safely open it: a leading = + - @ would be run as a formula."""
     if value is None:
         return ""
@@ -118,7 +118,7 @@ def csv_rows(rows: QuerySet[Any], columns: Sequence[Any], model_admin: Any) -> I
             field, _attr, value = lookup_field(name if callable(column) else column, row, model_admin)
             if field is not None and field.choices:
                 value = getattr(row, f"get_{field.name}_display")()
-            cells.append(_plain(value))
+            cells.append(plain_cell(value))
         yield cells
 
 

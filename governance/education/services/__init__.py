@@ -10,6 +10,8 @@ from governance.education.services.assignments import (
 )
 from governance.education.services.completions import attempt_make, lesson_complete, next_attempt_at
 from governance.education.services.lessons import (
+    fingerprint,
+    is_shown,
     lesson_publish,
     lesson_save,
     lesson_withdraw,
@@ -24,6 +26,8 @@ __all__ = [
     "assignments_remind_due",
     "assignments_withdraw",
     "attempt_make",
+    "fingerprint",
+    "is_shown",
     "lesson_assign",
     "lesson_complete",
     "lesson_publish",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -38,16 +40,26 @@ def lesson_save(
     credit_points: int | None = None,
     credit_every_days: int | None = None,
     amnesty_days: int | None = None,
+    seen: str | None = None,
 ) -> Lesson:
     """Write a lesson, new or known by its code. Terms and questions not given stay as they are.
 
     A draft may lack languages and answers; what guilds read already must be whole at every moment, and its wording before
-    and after is kept in the ledger. Raises InvalidInput, NotAllowed. Records lesson.saved.
+    and after is kept in the ledger. `seen` is the `fingerprint` of the wording the writer started from, empty for a new
+    lesson: Conflict when somebody else has written meanwhile. Raises InvalidInput, NotAllowed. Records lesson.saved.
     """
     actor.require_role(Role.ANALYST)
     lesson = Lesson.objects.select_for_update(of=("self",)).filter(code=code).first() or Lesson(
         code=code, title={}, body={}
     )
+    if seen is not None and seen != (fingerprint(lesson) if lesson.pk else ""):
+        raise Conflict(
+            _("Somebody changed this lesson meanwhile. Open it anew, so that nothing of theirs is lost.")
+            if lesson.pk and seen
+            else _("There is a lesson with this code already. Choose another code."),
+            code="changed_meanwhile",
+            field="code",
+        )
     before = _wording(lesson) if lesson.pk else {}
     lesson.title, lesson.body, lesson.rule = dict(title), dict(body), rule
     terms = zip(TERMS, (pass_percent, credit_points, credit_every_days, amnesty_days), strict=True)
@@ -201,6 +213,11 @@ def quiz_of(lesson: Lesson) -> list[dict[str, Any]]:
         }
         for question in Question.objects.filter(lesson=lesson).order_by("position")
     ]
+
+
+def fingerprint(lesson: Lesson) -> str:
+    """A short name of a lesson's wording as it is now; two wordings never share one."""
+    return hashlib.sha256(json.dumps(_wording(lesson), sort_keys=True).encode()).hexdigest()
 
 
 def _locked(code: str) -> Lesson:
