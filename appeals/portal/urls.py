@@ -1,6 +1,6 @@
 from django.urls import path
 
-from appeals.portal import account, appeals, errors, feedback, home, lessons, notices, penalties
+from appeals.portal import account, appeals, changes, errors, feedback, home, lessons, notices, penalties
 
 app_name = "portal"
 
@@ -26,6 +26,8 @@ urlpatterns = [
     path("notices/", notices.notice_list, name="notices"),
     path("notices/<uuid:notice_id>/", notices.notice_page, name="notice"),
     path("notices/<uuid:notice_id>/read/", notices.notice_mark_read, name="notice_mark_read"),
+    path("changes/", changes.change_list, name="changes"),
+    path("changes/<uuid:notice_id>/read/", changes.change_acknowledge, name="change_acknowledge"),
     path("feedback/", feedback.feedback_page, name="feedback"),
     path("feedback/<uuid:feedback_id>/", feedback.feedback_message, name="feedback_message"),
     path("<path:rest>", errors.nowhere),

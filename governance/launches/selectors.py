@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from django.db import connection
-from django.db.models import CharField, Exists, F, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import CharField, Exists, F, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Cast
 
 from governance.launches.enums import (
@@ -105,15 +105,21 @@ def untold(announcement: Announcement) -> QuerySet[Guild]:
 
 
 def changes_for(guild: Guild) -> QuerySet[Announcement]:
-    """What was announced to the guild's market and told to the guild, newest date first; `notice_id` on each."""
+    """The changes a guild was told of: of each wave the last announcement, the latest start first."""
     told = Notice.objects.filter(
         object_type=Announcement.ledger_type,
         object_id=Cast(OuterRef("public_id"), CharField()),
         guild=guild,
     )
+    last = (
+        Announcement.objects.filter(Exists(told), wave=OuterRef("wave"), kind=AnnouncementKind.COMING)
+        .order_by("-id")
+        .values("pk")[:1]
+    )
     return (
-        Announcement.objects.filter(Exists(told), kind=AnnouncementKind.COMING)
-        .select_related("market", "wave__launch__version__rule")
+        Announcement.objects.filter(pk=Subquery(last))
+        .select_related("wave__launch__version__rule")
+        .prefetch_related("wave__markets")
         .order_by("-told_at", "-id")
     )
 

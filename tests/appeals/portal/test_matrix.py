@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from appeals.portal import urls
 from governance.education.services import attempt_make
-from governance.models import Lesson
+from governance.models import Lesson, Notice
 from governance.risks.services import feedback_send
 from guilds.accounts.actor import Actor
 from guilds.accounts.services import one_time_link
@@ -62,6 +62,9 @@ MATRIX: dict[tuple[str, str], str] = {
     ("feedback", "POST"): "302+ 302+ 403 302+ 403 403 302",
     ("feedback_message", "GET"): "200 200 200 404 403 403 302",
     ("feedback_message", "POST"): "405 405 405 405 403 403 302",
+    ("changes", "GET"): "200 200 200 200 403 403 302",
+    ("change_acknowledge", "GET"): "405 405 405 405 403 403 302",
+    ("change_acknowledge", "POST"): "302+ 302+ 403 404 403 403 302",
     ("nowhere", "GET"): "404 404 404 404 404 404 404",
 }
 
@@ -92,6 +95,8 @@ def scene(case: Case) -> Scene:
     told = feedback_send(actor=case.owner, body="The rule on gifts is hard to follow.")
     quiz = published("quiz", questions=[question()])
     attempt = attempt_make(actor=Actor.guild_user(case.olga), code="quiz", answers=answers(quiz, 1))
+    factories.launch_ready(case.guild.market)
+    letter = Notice.objects.get(guild=case.guild, kind="rule_change")
     invited = factories.user("invited@guild.test")
     base = "/portal"
     return Scene(
@@ -119,6 +124,8 @@ def scene(case: Case) -> Scene:
             "notice_mark_read": f"{base}/notices/{case.penalty.notice.public_id}/read/",
             "feedback": f"{base}/feedback/",
             "feedback_message": f"{base}/feedback/{told.public_id}/",
+            "changes": f"{base}/changes/",
+            "change_acknowledge": f"{base}/changes/{letter.public_id}/read/",
             "nowhere": f"{base}/nowhere/",
         },
         forms={**FORMS, "lesson_quiz": {f"q{key}": str(place) for key, place in answers(quiz, 0).items()}},
