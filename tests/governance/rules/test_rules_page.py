@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from governance.engine import MeasureSpec, RuleSpec, check_rule
+from governance.engine.builder import from_builder, to_builder
 from governance.rules.policy import parse_policy
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "rules.md").read_text()
@@ -20,7 +21,24 @@ CONDITIONS = [
 ]
 
 
+BUILT = [
+    source
+    for row in re.findall(r"^\| in the builder .*?\n\n", PAGE, re.DOTALL | re.MULTILINE)[0].splitlines()[2:]
+    for source in re.findall(r"`(.+?)`", row)
+]
+
+
+@pytest.mark.parametrize("when", BUILT)
+def test_what_it_says_of_the_builder_holds(when: str) -> None:
+    measures = (MeasureSpec("n"), MeasureSpec("m"))
+    assert check_rule(RuleSpec("A", "A", "R", "V", "S1", ("t",), when, measures)) == []
+    tree = to_builder(when, ["n", "m"])
+    assert {item["kind"] for item in tree["items"]} <= {"test", "ratio", "each"}
+    assert from_builder(tree) == when
+
+
 def test_the_page_has_examples() -> None:
+    assert len(BUILT) == 18
     assert len(CONDITIONS) == 12
     assert [language for language, _ in BLOCKS] == ["yaml", "", "yaml"]
 
