@@ -16,16 +16,24 @@ from django.utils.translation import gettext_lazy
 from appeals.models import Appeal
 from appeals.selectors import appeals_visible_to
 from governance.models import (
+    Alarm,
+    Approval,
     Assessment,
+    Backtest,
     Feedback,
     Finding,
+    Gate,
+    Launch,
+    Lesson,
     Notice,
     Penalty,
     Risk,
     Rule,
+    RuleException,
     RuleVersion,
     Signal,
     Violation,
+    Wave,
 )
 from governance.penalties.selectors import penalties_visible_to
 from governance.rules.selectors import findings_visible_to
@@ -50,6 +58,7 @@ class Stage:
 STAGES: tuple[tuple[str, Any, str], ...] = (
     ("risk", gettext_lazy("Risk"), "crisis_alert"),
     ("rule", gettext_lazy("Rule"), "gavel"),
+    ("launch", gettext_lazy("Launch"), "rocket_launch"),
     ("signal", gettext_lazy("Signal"), "sensors"),
     ("violation", gettext_lazy("Violation"), "flag"),
     ("penalty", gettext_lazy("Penalty"), "block"),
@@ -68,7 +77,11 @@ def _few(rows: QuerySet[Any], more_url: str = "") -> tuple[list[Any], Link | Non
 
 
 def _of_version(version: RuleVersion) -> Case:
-    return {"risk": ([version.rule.risk], None), "rule": ([version], None)}
+    return {
+        "risk": ([version.rule.risk], None),
+        "rule": ([version], None),
+        "launch": _few(version.launches.order_by("-id")),
+    }
 
 
 def _of_violation(violation: Violation, actor: Actor) -> Case:
@@ -91,6 +104,9 @@ def _of_rule(rule: Rule, actor: Actor) -> Case:
     return {
         "risk": ([rule.risk], None),
         "rule": _few(versions, list_url(RuleVersion, f"q={rule.code}")),
+        "launch": _few(
+            Launch.objects.filter(version__rule=rule).order_by("-id"), list_url(Launch, f"q={rule.code}")
+        ),
         "violation": _few(
             violations_visible_to(actor).filter(rule=rule).order_by("-id"),
             list_url(Violation, f"q={rule.code}"),
@@ -124,6 +140,10 @@ def _of_feedback(feedback: Feedback, actor: Actor) -> Case:
     return told_of | {"feedback": ([feedback], None)}
 
 
+def _of_lesson(lesson: Lesson, actor: Actor) -> Case:
+    return _of_rule(lesson.rule, actor) if lesson.rule else {}
+
+
 def _of_finding(finding: Finding, _actor: Actor) -> Case:
     return _of_version(finding.version) | {"finding": ([finding], None)}
 
@@ -133,6 +153,14 @@ CASES: dict[type[Model], tuple[str, Callable[[Any, Actor], Case]]] = {
     Assessment: ("risk", lambda assessment, actor: _of_risk(assessment.risk, actor)),
     Feedback: ("risk", _of_feedback),
     Rule: ("rule", _of_rule),
+    Lesson: ("launch", _of_lesson),
+    Backtest: ("rule", lambda backtest, actor: _of_rule_version(backtest.version, actor)),
+    Approval: ("rule", lambda approval, actor: _of_rule_version(approval.version, actor)),
+    RuleException: ("rule", lambda exception, actor: _of_rule(exception.rule, actor)),
+    Alarm: ("rule", lambda alarm, actor: _of_rule(alarm.rule, actor)),
+    Launch: ("launch", lambda launch, actor: _of_rule_version(launch.version, actor)),
+    Wave: ("launch", lambda wave, actor: _of_rule_version(wave.launch.version, actor)),
+    Gate: ("launch", lambda gate, actor: _of_rule_version(gate.launch.version, actor)),
     RuleVersion: ("rule", _of_rule_version),
     Signal: ("signal", _of_signal),
     Violation: ("violation", _of_violation),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -16,10 +17,15 @@ from redis.exceptions import RedisError
 
 from appeals.models import Appeal
 from appeals.selectors import assigned_to, open_appeals
+from governance.launches.enums import WaveStatus
+from governance.launches.selectors import OPEN_WAVES, gates_owed, waves_between
 from governance.models import (
+    Alarm,
+    Approval,
     Delivery,
     Endpoint,
     EvaluationFault,
+    Feedback,
     Finding,
     Penalty,
     QuarantinedSignal,
@@ -28,14 +34,22 @@ from governance.models import (
 from governance.penalties.enums import PenaltyStatus
 from governance.penalties.kinds import KINDS
 from governance.penalties.selectors import penalties_visible_to
-from governance.rules.enums import FindingStatus, VersionStatus
-from governance.rules.selectors import findings_visible_to
+from governance.risks.enums import FeedbackStatus
+from governance.risks.selectors import feedback_visible_to
+from governance.rules.enums import FindingStatus
+from governance.rules.selectors import findings_visible_to, versions_expiring
 from governance.signals.enums import QuarantineStatus
 from governance.signals.selectors import quarantine_visible_to
-from governance.violations.admin import faults_within
-from governance.violations.enums import FaultStatus
-from governance.violations.selectors import review_queue
+from governance.violations.enums import AlarmStatus, FaultStatus
+from governance.violations.selectors import (
+    alarms_visible_to,
+    faults_visible_to,
+    review_queue,
+    versions_asking,
+)
 from governance.webhooks.enums import DeliveryStatus
+from governance.workbench.models import Draft
+from governance.workbench.selectors import approvals_waiting, drafts_of
 from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role
 from guilds.console.lists import in_markets
@@ -46,6 +60,8 @@ SHOWN = 6
 #: Nobody acts upon the difference between a hundred and more.
 COUNTED = 99
 BADGE_SECONDS = 15
+#: How far the list of waves looks back for those that did not start, and ahead.
+OVERDUE_SHOWN, COMING_SHOWN = dt.timedelta(days=90), dt.timedelta(days=60)
 
 
 @dataclass(frozen=True)
@@ -108,6 +124,13 @@ def _waiting_rows(actor: Actor) -> Iterator[tuple[tuple[str, str], QuerySet[Any]
     if actor.has_role(Role.ANALYST):
         place = ("admin:governance_finding_changelist", "status__exact=open")
         yield place, findings_visible_to(actor).filter(status=FindingStatus.OPEN)
+        fresh = feedback_visible_to(actor).filter(status=FeedbackStatus.NEW)
+        yield ("admin:governance_feedback_changelist", ""), fresh
+    if actor.has_role(Role.APPROVER):
+        yield ("admin:governance_approval_changelist", ""), approvals_waiting(actor)
+    if actor.has_role(Role.ANALYST, Role.LAUNCHER, Role.APPROVER):
+        place = ("admin:governance_alarm_changelist", "status__exact=open")
+        yield place, alarms_visible_to(actor).filter(status=AlarmStatus.OPEN)
 
 
 def waiting_for(actor: Actor) -> list[Waiting]:
@@ -117,6 +140,9 @@ def waiting_for(actor: Actor) -> list[Waiting]:
         if role in actor.roles:
             for item in part(actor):
                 found.setdefault(item.title, item)
+    if actor.roles:
+        for item in _for_anybody(actor):
+            found.setdefault(item.title, item)
     return list(found.values())
 
 
@@ -184,19 +210,121 @@ def _for_adjudicator(actor: Actor) -> Iterator[Waiting]:
 
 
 def _for_launcher(actor: Actor) -> Iterator[Waiting]:
-    paused = RuleVersion.objects.filter(status=VersionStatus.PAUSED).select_related("rule")
+    asking = versions_asking()
     rows = [
-        [severity_badge(row.severity), link_to(row), shortened(row.status_reason)]
-        for row in paused.order_by("severity", "id")[:SHOWN]
+        [
+            severity_badge(one.version.severity),
+            link_to(one.version),
+            shortened(one.version.status_reason),
+            Badge(_("%(number)s signals wait") % {"number": one.waiting}, "warning") if one.waiting else None,
+        ]
+        for one in asking[:SHOWN]
     ]
-    table = Table(["", _("Version"), _("Why")], rows, empty=_("None."))
+    table = Table(["", _("Version"), _("Why"), _("Waiting")], rows, empty=_("None."))
+    yield Waiting(_("Paused rules"), str(len(asking)), table, list_url(RuleVersion, "status__exact=paused"))
+    yield _alarms(actor)
+    coming = waves_between(actor, timezone.now() - OVERDUE_SHOWN, timezone.now() + COMING_SHOWN)
+    waves = [wave for wave in coming if wave.status in OPEN_WAVES]
+    rows = [
+        [
+            link_to(wave.launch),
+            wave.name or wave.number,
+            Badge(distance(wave.planned_at), "danger" if wave.planned_at < timezone.now() else "default"),
+            Badge(wave.get_status_display(), "success" if wave.status == WaveStatus.GO else "warning"),
+            shortened(wave.blocked_reason),
+        ]
+        for wave in sorted(waves, key=lambda wave: wave.planned_at)[:SHOWN]
+    ]
+    headers = [_("Launch"), _("Wave"), _("Starts"), _("Status"), _("What is in the way")]
     yield Waiting(
-        _("Paused rules"), bounded_count(paused) or "0", table, list_url(RuleVersion, "status__exact=paused")
+        _("Waves to come"),
+        str(len(waves)),
+        Table(headers, rows, empty=_("None.")),
+        reverse("admin:governance_launch_calendar"),
+    )
+    expiring = versions_expiring()
+    soon: list[list[Any]] = [[link_to(row), row.expires_at] for row in expiring[:SHOWN]]
+    yield Waiting(
+        _("Rules about to expire"),
+        bounded_count(expiring) or "0",
+        Table([_("Version"), _("Expires")], soon, empty=_("None.")),
+        list_url(RuleVersion, "status__exact=live"),
     )
 
 
+def _alarms(actor: Actor) -> Waiting:
+    alarms = alarms_visible_to(actor).filter(status=AlarmStatus.OPEN)
+    rows = [
+        [link_to(row, row.rule), row.market.code, row.get_kind_display(), distance(row.raised_at)]
+        for row in alarms.order_by("-id")[:SHOWN]
+    ]
+    table = Table([_("Rule"), _("Market"), _("What"), _("Raised")], rows, empty=_("None."))
+    return Waiting(_("Alarms"), bounded_count(alarms) or "0", table, list_url(Alarm, "status__exact=open"))
+
+
+def _for_approver(actor: Actor) -> Iterator[Waiting]:
+    waiting = approvals_waiting(actor)
+    rows = [
+        [
+            severity_badge(row.version.severity),
+            link_to(row, row.version),
+            row.requested_by,
+            distance(row.requested_at),
+        ]
+        for row in waiting[:SHOWN]
+    ]
+    table = Table(["", _("Version"), _("Asked by"), _("Asked")], rows, empty=_("Nothing waits for you."))
+    yield Waiting(
+        _("Rules for your approval"), bounded_count(waiting) or "0", table, list_url(Approval, "waiting=me")
+    )
+
+
+def _for_anybody(actor: Actor) -> Iterator[Waiting]:
+    """Gates of launches, which people of every role answer for."""
+    owed = gates_owed(actor)
+    today = timezone.now().date()
+    rows = [
+        [
+            link_to(gate, gate.get_kind_display()),
+            link_to(gate.launch),
+            Badge(f"{gate.due_on:%d %b %Y}", "danger" if gate.due_on < today else "default")
+            if gate.due_on
+            else None,
+        ]
+        for gate in owed[:SHOWN]
+    ]
+    if rows:
+        table = Table([_("Gate"), _("Launch"), _("Due")], rows)
+        yield Waiting(
+            _("Gates you answer for"), bounded_count(owed), table, reverse("admin:governance_launch_blockers")
+        )
+
+
 def _for_analyst(actor: Actor) -> Iterator[Waiting]:
-    yield from _for_launcher(actor)
+    drafts = drafts_of(actor)
+    rows = [
+        [
+            Link(row, reverse("admin:governance_draft_change", args=[row.pk])),
+            row.name,
+            Badge(_("Refused"), "danger") if getattr(row, "was_refused", False) else None,
+            distance(row.written_at),
+        ]
+        for row in drafts[:SHOWN]
+    ]
+    table = Table([_("Draft"), _("Name"), "", _("Saved")], rows, empty=_("None."))
+    yield Waiting(
+        _("Your drafts"), bounded_count(drafts) or "0", table, list_url(Draft, "status__exact=draft")
+    )
+    fresh = feedback_visible_to(actor).filter(status=FeedbackStatus.NEW)
+    rows = [
+        [link_to(row, shortened(row.body)), row.get_source_display(), distance(row.created_at)]
+        for row in fresh.order_by("-id")[:SHOWN]
+    ]
+    table = Table([_("Message"), _("From"), _("When")], rows, empty=_("Everything has been read."))
+    yield Waiting(
+        _("Feedback to read"), bounded_count(fresh) or "0", table, list_url(Feedback, "status__exact=new")
+    )
+    yield _alarms(actor)
     findings = findings_visible_to(actor).filter(status=FindingStatus.OPEN)
     rows = [
         [link_to(row, row.version), shortened(row.summary), distance(row.created_at)]
@@ -206,7 +334,7 @@ def _for_analyst(actor: Actor) -> Iterator[Waiting]:
     yield Waiting(
         _("Open findings"), bounded_count(findings) or "0", table, list_url(Finding, "status__exact=open")
     )
-    faults = faults_within(actor).filter(status=FaultStatus.OPEN)
+    faults = faults_visible_to(actor).filter(status=FaultStatus.OPEN)
     rows = [
         [link_to(row, row.version), shortened(row.error), distance(row.created_at)]
         for row in faults.select_related("version__rule").order_by("-id")[:SHOWN]
@@ -258,6 +386,7 @@ PARTS: tuple[tuple[Role, Callable[[Actor], Iterator[Waiting]]], ...] = (
     (Role.REVIEWER, _for_reviewer),
     (Role.ENFORCER, _for_enforcer),
     (Role.ADJUDICATOR, _for_adjudicator),
+    (Role.APPROVER, _for_approver),
     (Role.ANALYST, _for_analyst),
     (Role.LAUNCHER, _for_launcher),
     (Role.ADMIN, _for_admin),
