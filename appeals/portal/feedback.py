@@ -29,13 +29,14 @@ PER_PAGE = 10
 
 
 class FeedbackForm(ServiceForm):
-    topic = forms.ChoiceField(label=gettext_lazy("What is it about?"), choices=FeedbackTopic)
+    topic = forms.ChoiceField(
+        label=gettext_lazy("What is it about?"),
+        choices=[("", gettext_lazy("Please choose")), *FeedbackTopic.choices],
+    )
     about_rule = forms.ChoiceField(label=gettext_lazy("Which rule? (optional)"), required=False)
     body = forms.CharField(
         label=gettext_lazy("Your message"),
-        help_text=gettext_lazy(
-            "In any language. People read it; it is no appeal and changes no decision by itself."
-        ),
+        help_text=gettext_lazy("In any language. People read every word."),
         min_length=SHORTEST_BODY,
         max_length=LONGEST_BODY,
         widget=forms.Textarea(attrs={"rows": 7, "dir": "auto"}),

@@ -194,7 +194,6 @@ class AssessmentAdmin(ConsoleAdmin[Assessment]):
         context = {
             **self.admin_site.each_context(request),
             "title": now_("Heat map"),
-            "opts": self.opts,
             "map": heat_map_of(actor, category=category),
             "categories": RiskCategory.choices,
             "category": category,
@@ -213,7 +212,6 @@ class AssessmentAdmin(ConsoleAdmin[Assessment]):
         context = {
             **self.admin_site.each_context(request),
             "title": now_("Coverage"),
-            "opts": self.opts,
             "coverage": found,
             "sections": _coverage_sections(found),
         }

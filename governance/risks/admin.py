@@ -166,7 +166,7 @@ class RiskAdmin(ConsoleAdmin[Risk]):
 
     @display(description=_("treatment"), ordering="treatment")
     def treatment_shown(self, risk: Risk) -> str:
-        return shown(_treatment(risk))
+        return shown(_treatment(risk) if risk.treatment == "undecided" else risk.get_treatment_display())
 
     @display(description=_("review"), ordering="review_on")
     def review_shown(self, risk: Risk) -> str:
@@ -216,9 +216,7 @@ class RiskAdmin(ConsoleAdmin[Risk]):
             Section(
                 _("Market by market"),
                 _assessments(rows),
-                note=_(
-                    "From data, newest first to act on. Rates are upheld violations per 1,000 live hours."
-                ),
+                note=_("From data, the greatest first. Rates are upheld violations per 1,000 live hours."),
             ),
             Section(_("Rules against it"), _rules(risk)),
             Section(_("What people told us"), _messages(risk, actor)),
@@ -303,7 +301,7 @@ def _over_all(risk: Risk, rows: Sequence[Assessment]) -> list[Section]:
     note = _("All markets within your reach as one; how this was reached. %(rate)s.") % {
         "rate": rate_in_words(whole.score.rate)
     }
-    return [Section(title, parts_table(whole.score.parts), note=note)]
+    return [Section(title, parts_table(whole.score.parts, together=True), note=note)]
 
 
 def _assessments(rows: Sequence[Assessment]) -> Table:
@@ -317,7 +315,6 @@ def _assessments(rows: Sequence[Assessment]) -> Table:
             None if row.rate is None else f"{row.rate:.2f}",
             f"{row.live_hours:,.0f}",
             row.feedback,
-            row.on,
         ]
         for row in rows
     ]
@@ -330,7 +327,6 @@ def _assessments(rows: Sequence[Assessment]) -> Table:
         _("Rate"),
         _("Live hours"),
         _("Messages"),
-        _("Day"),
     ]
     return Table(
         headers, table, empty=_("Not assessed yet: that is done every day, and at a press on the heat map.")

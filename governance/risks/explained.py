@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils.translation import gettext as now_
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from governance.risks.enums import Trend
 from governance.risks.scoring import (
@@ -88,10 +89,11 @@ def rate_in_words(rate: float | None) -> str:
     return now_("no live hours") if rate is None else now_("%(rate).2f per 1,000 live hours") % {"rate": rate}
 
 
-def parts_table(parts: Sequence[Mapping[str, Any]]) -> Table:
-    """Each part with what it rests on and the points it gives of those it could."""
+def parts_table(parts: Sequence[Mapping[str, Any]], *, together: bool = False) -> Table:
+    """Each part with what it rests on and the points it gives of those it could; `together` for several markets as one."""
+    bases = {**BASES, "exposure": _exposure_together} if together else BASES
     rows = [
-        [TITLES[part["name"]], BASES[part["name"]](part), f"{part['points']:.1f}", f"{part['weight']}"]
+        [TITLES[part["name"]], bases[part["name"]](part), f"{part['points']:.1f}", f"{part['weight']}"]
         for part in parts
     ]
     rows.append([now_("Priority"), "", f"{sum(part['points'] for part in parts):.1f}", "100"])
@@ -125,28 +127,41 @@ def _severity(part: Mapping[str, Any]) -> str:
 def _trend(part: Mapping[str, Any]) -> str:
     said = [str(Trend(part["value"]).label)]
     if part["p_value"] is not None:
-        said.append(now_("p = %(p).3f") % {"p": part["p_value"]})
+        p_value = part["p_value"]
+        said.append(now_("p < 0.001") if p_value < 0.001 else now_("p = %(p).3f") % {"p": p_value})
     elif not part["watched_throughout"]:
         said.append(now_("no rule was live throughout both windows"))
     said.append(
-        now_("%(count)s upheld in the window before, in %(hours).0f live hours")
-        % {"count": part["upheld_before"], "hours": part["live_hours_before"]}
+        now_("%(count)s upheld in the window before, in %(hours)s live hours")
+        % {"count": part["upheld_before"], "hours": f"{part['live_hours_before']:,.0f}"}
     )
     if part["undecided"]:
         said.append(
-            now_("%(count)s cases not decided yet, counted in neither") % {"count": part["undecided"]}
+            ngettext("%(count)s case not decided yet", "%(count)s cases not decided yet", part["undecided"])
+            % {"count": part["undecided"]}
         )
     return "; ".join(said) + "."
 
 
 def _feedback(part: Mapping[str, Any]) -> str:
-    return now_("%(count)s messages linked to it in the window.") % {"count": part["value"]}
+    return ngettext(
+        "%(count)s message linked to it in the window.",
+        "%(count)s messages linked to it in the window.",
+        part["value"],
+    ) % {"count": part["value"]}
 
 
 def _exposure(part: Mapping[str, Any]) -> str:
-    return now_("%(share).0f %% of %(hours).0f live hours.") % {
+    return now_("%(share).0f %% of the live hours of the market with the most, %(hours)s.") % {
         "share": 100 * part["value"],
-        "hours": part["most_live_hours"],
+        "hours": f"{part['most_live_hours']:,.0f}",
+    }
+
+
+def _exposure_together(part: Mapping[str, Any]) -> str:
+    return now_("%(share).0f %% of all %(hours)s live hours were in markets where it is watched.") % {
+        "share": 100 * part["value"],
+        "hours": f"{part['most_live_hours']:,.0f}",
     }
 
 

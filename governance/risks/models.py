@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 
+import pgtrigger
 from django.contrib.postgres.indexes import GinIndex
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -96,7 +97,8 @@ class Assessment(models.Model):
 
 
 class Feedback(models.Model):
-    """What somebody told us: read, linked to a risk, merged with its like, answered. The words never change."""
+    """What somebody told us: read, linked to a risk, merged with its like, answered. The words and who said them never change;
+    PostgreSQL refuses it."""
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     source = models.CharField(max_length=10, choices=FeedbackSource)
@@ -141,6 +143,19 @@ class Feedback(models.Model):
                 condition=Q(merged_into__isnull=True) | ~Q(merged_into=F("id")),
                 name="feedback_not_merged_into_itself",
             ),
+        ]
+        triggers = [
+            pgtrigger.Protect(
+                name="feedback_words_fixed",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(
+                    " OR ".join(
+                        f'OLD."{column}" IS DISTINCT FROM NEW."{column}"'
+                        for column in ("body", "source", "channel", "guild_id", "by_user_id", "by_client_id")
+                    )
+                ),
+            ),
+            pgtrigger.Protect(name="feedback_kept", operation=pgtrigger.Delete),
         ]
 
     def __str__(self) -> str:
