@@ -25,6 +25,7 @@ from governance.workbench.trying import (
     snapshot_of_pasted,
     snapshot_of_stored,
 )
+from governance.workbench.wording import unfit
 from guilds.accounts.actor import Actor
 from guilds.console.page import admin_url
 from guilds.errors import DomainError, InvalidInput, NotFound
@@ -66,7 +67,8 @@ def check(actor: Actor, version: RuleVersion, sent: Mapping[str, Any]) -> dict[s
 def fields(actor: Actor, version: RuleVersion, sent: Mapping[str, Any]) -> dict[str, Any]:
     """Fields of the signal types asked for, as the builder offers them."""
     types = sent.get("types")
-    wanted = [name for name in types if isinstance(name, str)][:100] if isinstance(types, list) else []
+    named = types[:100] if isinstance(types, list) else []
+    wanted = [name for name in named if isinstance(name, str) and not unfit(name)]
     return {"fields": fields_json(actor, wanted), "types": known_types(actor.market_ids)}
 
 
@@ -85,8 +87,8 @@ def fields_json(actor: Actor, types: list[str]) -> list[dict[str, Any]]:
 
 def signals(actor: Actor, version: RuleVersion, sent: Mapping[str, Any]) -> dict[str, Any]:
     """Recent signals to pick from."""
-    wanted = sent.get("type")
-    found = recent_signals(actor, read(version, sent).spec, wanted[:200] if isinstance(wanted, str) else "")
+    wanted = facts.checked_text(sent.get("type"))
+    found = recent_signals(actor, read(version, sent).spec, wanted)
     return {
         "signals": [
             {
@@ -127,8 +129,17 @@ def try_one(actor: Actor, version: RuleVersion, sent: Mapping[str, Any]) -> dict
 
 
 def explanation_html(explanation: Mapping[str, Any]) -> str:
-    shown = {**explanation, "when": ""}
+    """The tree of an explanation; condition and measures stand beside it on this page."""
+    shown = {**_plain(explanation), "when": "", "measures": {}}
     return render_to_string("admin/console/explanation.html", {"explanation": shown})
+
+
+def _plain(part: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the runtime's words where the missing fields say it better."""
+    conditions = [_plain(child) for child in part.get("conditions") or ()]
+    children = [_plain(child) for child in part.get("children") or ()]
+    reason = "" if part.get("state") == "unknown" else part.get("reason", "")
+    return {**part, "reason": reason, "conditions": conditions, "children": children}
 
 
 def recent(actor: Actor, version: RuleVersion, sent: Mapping[str, Any]) -> dict[str, Any]:

@@ -204,4 +204,6 @@ def checked_text(value: Any) -> str:
         return ""
     if not isinstance(value, str):
         raise refuse("A text is expected.")
+    if "\0" in value:
+        raise refuse("It holds the character U+0000, which cannot be stored: remove it.")
     return value

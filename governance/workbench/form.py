@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from governance.engine import MeasureSpec, RuleError, RuleSpec, parse_duration
 from governance.engine.builder import from_builder
+from governance.workbench.wording import unfit
 
 LONGEST_SOURCE = 20_000
 MOST = 200  # of any list
@@ -150,6 +151,12 @@ def text(value: Any) -> str:
         return ""
     if not isinstance(value, str):
         raise FaultyError(_("A text is expected."))
+    return _storable(value)
+
+
+def _storable(value: str) -> str:
+    if unfit(value):
+        raise FaultyError(_("It holds a character that cannot be stored: U+0000 or half a character."))
     return value
 
 
@@ -163,7 +170,7 @@ def source(value: Any) -> str:
 def texts(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or len(value) > MOST or not all(isinstance(item, str) for item in value):
         raise FaultyError(_("A list of texts is expected."))
-    return tuple(dict.fromkeys(item.strip() for item in value if item.strip()))
+    return tuple(dict.fromkeys(_storable(item.strip()) for item in value if item.strip()))
 
 
 def wordings(value: Any) -> tuple[tuple[str, str], ...]:
@@ -171,7 +178,7 @@ def wordings(value: Any) -> tuple[tuple[str, str], ...]:
         raise FaultyError(_("Texts by language are expected."))
     if not all(isinstance(words, str) for words in value.values()):
         raise FaultyError(_("A text is expected."))
-    return tuple(sorted((str(language), words) for language, words in value.items()))
+    return tuple(sorted((_storable(str(language)), _storable(words)) for language, words in value.items()))
 
 
 def whole(value: Any) -> int | None:

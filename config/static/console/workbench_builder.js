@@ -115,7 +115,8 @@ window.Workbench = (() => {
         h("div", { class: "wb-cel" }, h("p", { class: "wb-label" }, "CEL ", h("span", { class: "wb-faint" }, t("the same, as text"))),
           h("div", { class: "wb-code" }, this.marks, this.source), this.told),
       );
-      this.source.addEventListener("focus", () => this.size());
+      // Another width, or coming into sight, asks for another height.
+      new ResizeObserver(() => { if (this.source.clientWidth !== this.width) { this.width = this.source.clientWidth; this.size(); } }).observe(this.source);
     }
 
     size() {
