@@ -174,7 +174,7 @@ def launch_cancel(*, actor: Actor, launch_id: int, reason: str) -> Launch:
     before = launch.status
     launch.status, launch.finished_at, launch.finished_reason = LaunchStatus.CANCELLED, timezone.now(), reason
     launch.save(update_fields=["status", "finished_at", "finished_reason"])
-    lessons_withdraw(actor=actor, launch=launch, reason=reason)
+    lessons_withdraw(launch=launch, reason=reason)
     record(
         actor=actor,
         act="launch.cancelled",
@@ -186,8 +186,11 @@ def launch_cancel(*, actor: Actor, launch_id: int, reason: str) -> Launch:
     return launch
 
 
-def lessons_withdraw(*, actor: Actor, launch: Launch, reason: str) -> None:
-    """Nobody has to do a lesson for a change that does not come."""
+def lessons_withdraw(*, launch: Launch, reason: str) -> None:
+    """Nobody has to do a lesson for a change that does not come. The platform asked for it and takes it back."""
     assignments_withdraw(
-        actor=actor, source=AssignmentSource.LAUNCH, source_ids=[str(launch.public_id)], reason=reason
+        actor=Actor.system(f"launch of {launch.version.public_id}"),
+        source=AssignmentSource.LAUNCH,
+        source_ids=[str(launch.public_id)],
+        reason=reason,
     )

@@ -68,7 +68,7 @@ def launch_rollback(*, actor: Actor, launch_id: int, reason: str) -> Launch:
         version.save(update_fields=["status", "status_reason", "withdrawn_at"])
     launch.status, launch.finished_at, launch.finished_reason = LaunchStatus.ROLLED_BACK, at, reason
     launch.save(update_fields=["status", "finished_at", "finished_reason"])
-    lessons_withdraw(actor=actor, launch=launch, reason=reason)
+    lessons_withdraw(launch=launch, reason=reason)
     restored = _restore(actor, launch, version, markets, at)
     _record(actor, version, before, markets, restored, at, reason)
     record(actor=actor, act="launch.rolled_back", obj=launch, after={"status": launch.status}, reason=reason)
