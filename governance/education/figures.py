@@ -79,9 +79,9 @@ def market_figures(lesson: Lesson, market_ids: Reach) -> list[MarketFigures]:
         "guild__market_id",
         market_ids,
         n=Count("pk"),
-        passed=Count("pk", filter=Q(passed=True)),
-        right=Sum("right"),
-        asked=Sum("asked"),
+        n_passed=Count("pk", filter=Q(passed=True)),
+        n_right=Sum("right"),
+        n_asked=Sum("asked"),
     )
     asked = _by_market(
         Assignment.objects.filter(OPEN, lesson=lesson),
@@ -100,8 +100,8 @@ def market_figures(lesson: Lesson, market_ids: Reach) -> list[MarketFigures]:
                 taught.get(market_id, {}).get("n", 0),
                 done.get(market_id, {}).get("n", 0),
                 attempts.get("n", 0),
-                attempts.get("passed", 0),
-                attempts["right"] / attempts["asked"] if attempts.get("asked") else None,
+                attempts.get("n_passed", 0),
+                attempts["n_right"] / attempts["n_asked"] if attempts.get("n_asked") else None,
                 requests.get("n", 0),
                 requests.get("overdue", 0),
             )
@@ -112,8 +112,8 @@ def market_figures(lesson: Lesson, market_ids: Reach) -> list[MarketFigures]:
 def _by_market(rows: object, field: str, market_ids: Reach, **figures: object) -> dict[int, dict[str, int]]:
     if market_ids is not None:
         rows = rows.filter(**{f"{field}__in": market_ids})  # type: ignore[attr-defined]
-    grouped = rows.order_by().values(market=F(field)).annotate(**figures)  # type: ignore[attr-defined]
-    return {row["market"]: row for row in grouped}
+    grouped = rows.order_by().values(field).annotate(**figures)  # type: ignore[attr-defined]
+    return {row[field]: row for row in grouped}
 
 
 def question_figures(lesson: Lesson, market_ids: Reach) -> list[QuestionFigures]:

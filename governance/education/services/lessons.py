@@ -25,6 +25,8 @@ from guilds.errors import Conflict, InvalidInput, InvalidTransition, NotFound
 
 #: The terms of a lesson: what passing asks for and what it brings.
 TERMS = ("pass_percent", "credit_points", "credit_every_days", "amnesty_days")
+#: The place of the right answer in a draft that does not say it yet: no answer is ever there.
+UNSAID = 32_767
 
 
 @transaction.atomic
@@ -208,7 +210,7 @@ def quiz_of(lesson: Lesson) -> list[dict[str, Any]]:
         {
             "prompt": question.prompt,
             "options": question.options,
-            "correct": question.correct,
+            "correct": None if question.correct == UNSAID else question.correct,
             "note": question.note,
         }
         for question in Question.objects.filter(lesson=lesson).order_by("position")
@@ -251,7 +253,7 @@ def _replace_questions(lesson: Lesson, questions: Sequence[Mapping[str, Any]]) -
             position=position,
             prompt=dict(wording.get("prompt") or {}),
             options=options,
-            correct=correct if isinstance(correct, int) and correct >= 0 else 0,
+            correct=correct if isinstance(correct, int) and 0 <= correct < UNSAID else UNSAID,
             note=dict(wording.get("note") or {}),
         )
         former = old.get(position)
