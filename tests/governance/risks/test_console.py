@@ -123,11 +123,12 @@ def test_nobody_else_has_the_buttons(risk: Risk, role: Role) -> None:
 
 def test_the_register_is_narrowed(risk: Risk) -> None:
     today = timezone.now().date()
-    for code, fields in {
+    made_of: dict[str, dict[str, Any]] = {
         "LATE": {"review_on": today, "category": "fraud"},
         "SOON": {"review_on": today + dt.timedelta(days=30), "treatment": "accept"},
         "GONE": {"review_on": today, "retired_at": timezone.now()},
-    }.items():
+    }
+    for code, fields in made_of.items():
         made = Risk.objects.create(code=code, name=code, harm=1, likelihood=1, owner="X", **fields)
         if code == "LATE":
             factories.version(factories.rule(risk=made))
