@@ -64,6 +64,8 @@ SWEEPS: tuple[tuple[str, timedelta | crontab], ...] = (
     ("governance.violations.raise_alarms", crontab(minute="37")),
     ("guilds.accounts.forget", crontab(minute="23")),
     ("governance.signals.ensure_partitions", crontab(hour="0", minute="11")),
+    ("governance.backtests.go_on", timedelta(seconds=60)),
+    ("governance.backtests.forget", crontab(hour="3", minute="19")),
     ("governance.insights.assess_risks", crontab(minute="41")),
 )
 
