@@ -228,7 +228,7 @@ def _for_launcher(actor: Actor) -> Iterator[Waiting]:
     rows = [
         [
             link_to(wave.launch),
-            wave.name or wave.number,
+            wave.name or f"{wave.number}",
             Badge(distance(wave.planned_at), "danger" if wave.planned_at < timezone.now() else "default"),
             Badge(wave.get_status_display(), "success" if wave.status == WaveStatus.GO else "warning"),
             shortened(wave.blocked_reason),

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from config import home
+from config import home_waiting
 from guilds.accounts.enums import Role
 from guilds.console import lists
 from guilds.console.lists import uuid_span
@@ -204,11 +204,16 @@ WAITS = {
     Role.REVIEWER: {"Cases for your review"},
     Role.ENFORCER: {"Held for a second person", "Failed penalties", "Starting next"},
     Role.ADJUDICATOR: {"Open appeals"},
-    Role.ANALYST: {"Paused rules", "Open findings", "Evaluation faults"},
-    Role.LAUNCHER: {"Paused rules"},
+    Role.ANALYST: {"Feedback to read", "Alarms", "Open findings", "Evaluation faults"},
+    Role.LAUNCHER: {"Paused rules", "Alarms"},
     Role.ADMIN: {"Quarantine", "Failing webhooks"},
     Role.AUDITOR: set(),
-    Role.APPROVER: set(),
+    Role.APPROVER: {"Rules for your approval"},
+}
+#: What a role is told there is none of.
+IDLE = {
+    Role.ANALYST: {"Your drafts"},
+    Role.LAUNCHER: {"Waves to come", "Rules about to expire"},
 }
 
 
@@ -223,9 +228,12 @@ def test_home_shows_each_role_its_own_work(guild: Guild, role: Role) -> None:
     console_world.fault(guild)
     console_world.quarantined(guild.market)
     console_world.delivery(guild)
+    console_world.alarm(guild)
+    console_world.feedback(guild)
+    console_world.approval(factories.version(status="draft", markets=[guild.market.code]), factories.staff())
     here = signed_in(role, markets=[guild.market]).get("/admin/").context
     assert {part.title for part in here["waiting"]} == WAITS[role]
-    assert here["idle"] == []
+    assert {part.title for part in here["idle"]} == IDLE.get(role, set())
     elsewhere = signed_in(role, markets=[factories.market("ELSE")]).get("/admin/").context
     assert {part.title for part in elsewhere["waiting"]} == WAITS[role] & {"Paused rules"}
 
@@ -253,12 +261,12 @@ def test_home_counts_the_flow_of_ones_markets(guild: Guild) -> None:
 
 
 def test_badges_stop_counting(guild: Guild, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(home, "COUNTED", 2)
+    monkeypatch.setattr(home_waiting, "COUNTED", 2)
     for _ in range(4):
         factories.violation(guild)
     page = signed_in(Role.REVIEWER).get("/admin/").context
     assert page["waiting"][0].count == "2+"
-    assert page["sidebar_navigation"][5]["badge"] == "2+"
+    assert page["sidebar_navigation"][6]["badge"] == "2+"
 
 
 def test_the_console_works_without_its_cache(guild: Guild, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -267,7 +275,7 @@ def test_the_console_works_without_its_cache(guild: Guild, monkeypatch: pytest.M
 
     client = signed_in(Role.REVIEWER)
     factories.violation(guild)
-    monkeypatch.setattr(type(home.cache._connections[home.cache._alias]), "get", gone)  # type: ignore[attr-defined]
+    monkeypatch.setattr(type(home_waiting.cache._connections[home_waiting.cache._alias]), "get", gone)  # type: ignore[attr-defined]
     assert client.get("/admin/").context["waiting"][0].count == "1"
 
 
@@ -299,6 +307,7 @@ def test_the_sidebar_follows_the_cycle(db: None) -> None:
             "",
             "Risks",
             "Rules",
+            "Launches",
             "Education",
             "Signals",
             "Review",
