@@ -73,7 +73,7 @@ class _Checker:
         if isinstance(node, Name):
             yield from self.name(node, bound)
         elif isinstance(node, (Literal, Binary)):
-            yield from self.number(node)
+            yield from self.constant(node)
         elif isinstance(node, (Select, Index)):
             yield from self.known_key(node, bound)
         elif isinstance(node, (ListOf, MapOf)):
@@ -101,10 +101,13 @@ class _Checker:
         cure = f"did you mean {close[0]}?" if close else f"known are {', '.join(sorted(self.names))}"
         yield self.fault(f"unknown name {node.name!r}; {cure}", node.start)
 
-    def number(self, node: Literal | Binary) -> Iterator[RuleError]:
+    def constant(self, node: Literal | Binary) -> Iterator[RuleError]:
         if isinstance(node, Literal):
             if isinstance(node.value, float) and not math.isfinite(node.value):
                 yield self.fault("this number is too large", node.start)
+            elif isinstance(node.value, str) and "\0" in node.value:
+                # PostgreSQL keeps no such text, neither in a signal nor in an explanation
+                yield self.fault("no signal holds a NUL character; take it away", node.start)
         elif node.operator in ("/", "%") and isinstance(node.right, Literal):
             whole = node.right.kind in ("int", "uint")
             if whole and node.right.value == 0:

@@ -134,6 +134,8 @@ REFUSED = {
     ),
     "a comment that runs backwards": ("true // \u2066 && false", "an invisible character (U+2066)"),
     "NUL": ("signal.x == '\0'", "an invisible character (U+0000)"),
+    "NUL, escaped": ("signal.x == '\\x00'", "no signal holds a NUL character"),
+    "NUL as a field": ('signal["\\x00"] == 1', "no signal holds a NUL character"),
     "an escape code": ("signal.x == '\x1b[2J'", "an invisible character (U+001B)"),
     "half a character": ("signal.x == '\ud800'", "half a character (a lone surrogate)"),
     "half a character, escaped": ("signal.x == '\\ud800'", "\\ud800 is not a character"),
