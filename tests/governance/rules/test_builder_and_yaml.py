@@ -26,7 +26,7 @@ def written(tree: Tree) -> str:
         raise
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(tree=trees())
 def test_builder_to_yaml_to_builder_is_the_identity(tree: Tree) -> None:
     source = written(tree)
@@ -37,7 +37,7 @@ def test_builder_to_yaml_to_builder_is_the_identity(tree: Tree) -> None:
     assert condition_words(tree)
 
 
-@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(spec=specs())
 def test_a_whole_rule_survives_as_text(spec: RuleSpec) -> None:
     text = spec_to_yaml(spec)
@@ -51,7 +51,7 @@ def test_a_whole_rule_survives_as_text(spec: RuleSpec) -> None:
     assert differences(spec, back) == []
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(old=trees(), new=trees(), tests=st.lists(leaves, min_size=1, max_size=2))
 def test_no_change_of_a_condition_is_passed_over(old: Tree, new: Tree, tests: list[Tree]) -> None:
     grown = {"kind": "group", "join": "all", "items": [*old["items"], *tests]}
