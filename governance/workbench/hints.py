@@ -34,7 +34,7 @@ def hints_of(
     ]
     if known:
         for where, written in sources(spec):
-            if where in trees:
+            if where in trees and written.strip():
                 found += _unknown_fields(where, written, known)
                 found += _other_types(where, trees[where], known)
     if spec.review == "auto" and spec.cap is None:

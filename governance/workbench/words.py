@@ -125,7 +125,7 @@ WORDS = (
     _("Signal as JSON"),
     _("Signal types"),
     _("Signal types counted"),
-    _("Signals counted by {name}"),
+    _("Signals counted by measure {number}"),
     _("Signals it must match, and others it must not: held to at every save."),
     _("Some item of"),
     _("Some markets"),

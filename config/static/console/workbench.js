@@ -315,7 +315,7 @@
         }, { "aria-label": t("What is counted"), disabled: !this.editable }),
         name === "count" ? "" : this.aggregated(measure, name, over, again));
       drawAggregate(kind, inner || "");
-      const where = this.condition(at("where"), t("Signals counted by {name}", { name: measure.name }), () => this.whereFields(measure));
+      const where = this.condition(at("where"), t("Signals counted by measure {number}", { number: index + 1 }), () => this.whereFields(measure));
       where.set(measure.where || "", null);
       const details = h("details", { open: Boolean(measure.where) }, h("summary", {}, t("Only signals where…")), where.element);
       details.addEventListener("toggle", () => where.size());

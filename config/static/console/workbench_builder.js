@@ -276,8 +276,9 @@ window.Workbench = (() => {
       const offered = OFFERED[kind].includes(key) ? OFFERED[kind] : [key, ...OFFERED[kind]];
       const field = this.fieldSelect(test.field, fields, place, (value) => {
         const next = this.kindOf(value, fields);
+        const fresh = !test.field;
         test.field = value;
-        if (!OFFERED[next].includes(`${test.as}|${test.op}`)) [test.as, test.op] = OFFERED[next][0].split("|");
+        if (fresh || !OFFERED[next].includes(`${test.as}|${test.op}`)) [test.as, test.op] = OFFERED[next][0].split("|");
         this.settle(test, next);
         this.changed(true, `${place}#op`);
       });

@@ -137,6 +137,14 @@ def test_hints_name_fields_no_signal_has_and_values_of_another_type(alice: User,
     assert [hint["where"] for hint in told["hints"]] == ["on", "cap"]
 
 
+def test_an_empty_condition_is_one_problem_whatever_is_stored(alice: User, draft: RuleVersion) -> None:
+    factories.signal(factories.guild(), type="gift.score", data={"score": 3})
+    cache.clear()
+    told = ask(alice, draft, "check", {"spec": {**draft.spec, "when": " "}})
+    assert [problem["where"] for problem in told["problems"]] == ["when"]
+    assert told["trees"]["when"] == group()
+
+
 def test_faulty_text_is_told_by_line(alice: User, draft: RuleVersion) -> None:
     told = ask(alice, draft, "check", {"yaml": "code: GFT-LOW\nrisk: [\n"})
     assert {problem["where"] for problem in told["problems"]} == {"yaml"}
