@@ -58,7 +58,7 @@ def in_office() -> QuerySet[User]:
     )
 
 
-class MarketsField(forms.ModelMultipleChoiceField):
+class MarketsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # not subscriptable at run time
     def label_from_instance(self, obj: Market) -> str:
         return f"{obj.code} · {obj.name}"
 

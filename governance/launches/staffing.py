@@ -6,7 +6,7 @@ Everything here is an expectation with its grounds beside it; where the grounds 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,8 +71,8 @@ def _by_market(rows: Any) -> dict[int, int]:
 class MarketWork:
     """What one market is expected to make, per day; None where it cannot be said."""
 
-    hits: float
-    review_hours: float
+    hits: float | None
+    review_hours: float | None
     appeals: float | None
     appeal_hours: float | None
     grounds: str
@@ -88,42 +88,46 @@ class Estimate:
     markets: Mapping[str, MarketWork]
 
     def review_figures(self) -> dict[str, Any]:
-        """JSON-able: hours of review a day, all in all and by market. `hours_per_day` None: no backtest."""
+        """JSON-able: hours of review a day, all in all and by market. `hours_per_day` None: not tested everywhere."""
         return {
             **self._grounds(),
             "minutes_per_violation": self.minutes,
-            "hours_per_day": round(sum(work.review_hours for work in self.markets.values()), 2)
-            if self.backtest
-            else None,
+            "hours_per_day": self._all([work.review_hours for work in self.markets.values()]),
             "markets": {
                 code: {
-                    "violations_per_day": round(work.hits, 2),
-                    "hours_per_day": round(work.review_hours, 2),
+                    "violations_per_day": _rounded(work.hits),
+                    "hours_per_day": _rounded(work.review_hours),
                 }
                 for code, work in self.markets.items()
             },
         }
 
     def appeal_figures(self) -> dict[str, Any]:
-        """JSON-able: hours of appeals a day. `hours_per_day` None: no backtest, or too little history in some market."""
-        hours = [work.appeal_hours for work in self.markets.values()]
-        known = [value for value in hours if value is not None]
+        """JSON-able: hours of appeals a day. `hours_per_day` None: not tested, or too little history, in some market."""
         return {
             **self._grounds(),
             "minutes_per_appeal": APPEAL_MINUTES,
-            "hours_per_day": round(sum(known), 2) if self.backtest and len(known) == len(hours) else None,
+            "hours_per_day": self._all([work.appeal_hours for work in self.markets.values()]),
             "markets": {
                 code: {
-                    "appeals_per_day": None if work.appeals is None else round(work.appeals, 2),
-                    "hours_per_day": None if work.appeal_hours is None else round(work.appeal_hours, 2),
+                    "appeals_per_day": _rounded(work.appeals),
+                    "hours_per_day": _rounded(work.appeal_hours),
                     "grounds": work.grounds,
                 }
                 for code, work in self.markets.items()
             },
         }
 
+    def _all(self, hours: Sequence[float | None]) -> float | None:
+        known = [value for value in hours if value is not None]
+        return round(sum(known), 2) if self.backtest and len(known) == len(hours) else None
+
     def _grounds(self) -> dict[str, Any]:
         return {"backtest": self.backtest, "backtest_days": round(self.days, 1)}
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 2)
 
 
 def backtest_behind(version: RuleVersion) -> Backtest | None:
@@ -137,8 +141,8 @@ def estimate(
 ) -> Estimate:
     """The work of a version in these markets, with every guild governed.
 
-    Each violation found is reviewed as the rule says, and each is taken to end in a penalty that may be appealed: the hours err
-    to the safe side.
+    Each violation found is reviewed as the rule says; appeals follow from the penalties that the backtest would have caused. A
+    market in which the wording was not tested has no estimate.
     """
     minutes = REVIEW_MINUTES[version.review]
     backtest = backtest_behind(version)
@@ -146,12 +150,18 @@ def estimate(
         return Estimate(backtest="", days=0, minutes=minutes, markets={})
     history = history or AppealHistory()
     days = max((backtest.until - backtest.since).total_seconds() / 86_400, 1.0)
-    hits = hits_by_market(backtest)
+    hits, per_hit = hits_by_market(backtest), penalties_per_hit(backtest)
     work = {}
     for market in sorted(markets, key=lambda market: market.code):
+        if backtest.markets and market.code not in backtest.markets:
+            work[market.code] = MarketWork(
+                hits=None, review_hours=None, appeals=None, appeal_hours=None, grounds="not_tested"
+            )
+            continue
         per_day = hits.get(market.code, 0) / days
         appealed = history.rate(market.pk)
-        appeals = None if appealed.rate is None and per_day else per_day * (appealed.rate or 0)
+        # Where nothing is found there is nothing to appeal, whatever the rate.
+        appeals = None if appealed.rate is None and per_day else per_day * per_hit * (appealed.rate or 0)
         work[market.code] = MarketWork(
             hits=per_day,
             review_hours=per_day * minutes / 60,
@@ -164,4 +174,11 @@ def estimate(
 
 def hits_by_market(backtest: Backtest) -> dict[str, int]:
     """Violations the tested wording would have opened, by market code."""
-    return {str(code): int(count) for code, count in (backtest.result.get("by_market") or {}).items()}
+    return {row["name"]: row["tested"] for row in backtest.result.get("by_market", [])}
+
+
+def penalties_per_hit(backtest: Backtest) -> float:
+    """Penalties the tested wording would have caused per violation; 1 where that is not known."""
+    matches = backtest.result.get("totals", {}).get("tested", {}).get("matches", 0)
+    penalties = backtest.result.get("penalties", {}).get("kinds")
+    return sum(penalties.values()) / matches if matches and penalties is not None else 1.0

@@ -117,15 +117,18 @@ def decider_is_the_author(wave: Wave) -> None:
 
 
 def decider_lost_the_role(wave: Wave) -> None:
+    assert wave.decided_by is not None
     StaffRole.objects.filter(user=wave.decided_by).delete()
 
 
 def decider_left(wave: Wave) -> None:
-    User.objects.filter(pk=wave.decided_by_id).update(is_active=False)
+    assert wave.decided_by is not None
+    User.objects.filter(pk=wave.decided_by.pk).update(is_active=False)
 
 
 def decider_lost_the_market(wave: Wave) -> None:
-    User.objects.filter(pk=wave.decided_by_id).update(all_markets=False)
+    assert wave.decided_by is not None
+    User.objects.filter(pk=wave.decided_by.pk).update(all_markets=False)
 
 
 def nobody_said_go(wave: Wave) -> None:

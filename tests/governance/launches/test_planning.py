@@ -35,9 +35,13 @@ def in_days(days: float) -> dt.datetime:
     return timezone.now() + dt.timedelta(days=days)
 
 
-def add(launch: Launch, *markets: Market, **fields: Any) -> Wave:
-    fields = {"planned_at": in_days(20), "actor": launcher()} | fields
-    return services.wave_add(launch_id=launch.pk, market_ids=[place.pk for place in markets], **fields)
+def add(launch: Launch, *markets: Market) -> Wave:
+    return services.wave_add(
+        actor=launcher(),
+        launch_id=launch.pk,
+        market_ids=[place.pk for place in markets],
+        planned_at=in_days(20),
+    )
 
 
 # --- the plan ---------------------------------------------------------------------------------------------------------
@@ -204,6 +208,12 @@ def test_a_wave_is_within_the_rule_and_the_limits(market: Market) -> None:
     france = factories.market("FR")
     actor = launcher()
     launch = services.launch_create(actor=actor, version_id=factories.draft(markets=["DE"], severity="S1").pk)
+    plan: dict[str, Any] = {
+        "actor": actor,
+        "launch_id": launch.pk,
+        "market_ids": [market.pk],
+        "planned_at": in_days(20),
+    }
     wrong: list[dict[str, Any]] = [
         {"market_ids": [france.pk]},
         {"market_ids": []},
@@ -219,17 +229,7 @@ def test_a_wave_is_within_the_rule_and_the_limits(market: Market) -> None:
     with nothing_changes():
         for fault in wrong:
             with pytest.raises(InvalidInput):
-                services.wave_add(
-                    **(
-                        {
-                            "actor": actor,
-                            "launch_id": launch.pk,
-                            "market_ids": [market.pk],
-                            "planned_at": in_days(20),
-                        }
-                        | fault
-                    )
-                )
+                services.wave_add(**(plan | fault))
 
 
 def test_a_new_name_leaves_the_decision_alone(market: Market) -> None:
