@@ -50,14 +50,8 @@ def _shadow(people: People) -> None:
 
 
 def leftovers_leave(replay: Replay) -> None:
-    """At the end of the year: a draft for the approver, a paused rule with signals waiting, a fault, quarantine."""
+    """At the end of the year: a paused rule with signals waiting, a fault, quarantine."""
     people = replay.people
-    _reworded(
-        people,
-        rule_by_code("GFT-CYCLE"),
-        when="signal.linked_share >= 0.5 && signal.gift_revenue_7d >= 400.0 && findings_30d >= 2",
-        description="Gifts from linked accounts, with a higher floor: small guilds with three friends are not the problem.",
-    )
     version_pause(
         actor=people.staff["launcher"],
         version_id=version_of(rule_by_code("REC-POSE")).pk,

@@ -15,6 +15,7 @@ from config.world.appeals import Challenges
 from config.world.behaviour import draw_behaviour
 from config.world.clock import world_time
 from config.world.feedback import assessments_make, feedback_plan, register_fill
+from config.world.launching import approvals_leave
 from config.world.leftovers import endpoint_leave, habits_plan, leftovers_leave
 from config.world.people import SYSTEM, passwords_set, portal_people_invite, staff_hire, write_private
 from config.world.population import draw_population
@@ -114,6 +115,7 @@ def seed_world(
         # A year of nudges to workers; the sweeps find the little that is left to do.
         connection.run_on_commit.clear()
     endpoint_leave(people)
+    approvals_leave(world, people, since=today - dt.timedelta(days=days), until=today)
     return seeded
 
 

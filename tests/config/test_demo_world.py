@@ -17,6 +17,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.test import override_settings
+from django.utils import timezone
 
 from appeals.models import Appeal
 from appeals.selectors import appeals_visible_to, open_appeals
@@ -26,12 +27,19 @@ from config.world.seed import Seeded, seed_world
 from config.world.spec import load_world
 from governance.education.selectors import lessons_for
 from governance.engine import check_rule
+from governance.launches.gating import start_blocks
 from governance.models import (
+    Approval,
+    Assessment,
+    Attempt,
     Completion,
     Detection,
     Endpoint,
     EvaluationFault,
     Event,
+    Feedback,
+    Launch,
+    LivePeriod,
     Penalty,
     PendingSignal,
     PointEntry,
@@ -45,8 +53,10 @@ from governance.models import (
 )
 from governance.penalties.enums import PenaltyKind
 from governance.penalties.selectors import penalties_visible_to
+from governance.risks.selectors import risks_without_rule
 from governance.rules.policy import parse_policy
 from governance.violations.selectors import review_queue
+from governance.workbench.selectors import approvals_waiting
 from guilds.accounts.actor import Actor
 from guilds.models import Activity, Creator, Guild, GuildUser, Membership, User
 
@@ -122,8 +132,8 @@ def digests() -> dict[str, str]:
         "appeals": Appeal.objects.values_list(
             "guild__external_id", "filed_at", "grounds", "status", "outcome", "settled_at"
         ),
-        # The receiver of webhooks is made after the world's year, at the true time.
-        "events": Event.objects.exclude(object_type="webhook_endpoint").values_list(
+        # The receiver of webhooks and the launch are made after the world's year, at the true time.
+        "events": Event.objects.filter(at__lte=TODAY).values_list(
             "at", "act", "guild__external_id", "reason"
         ),
     }
@@ -269,12 +279,40 @@ def test_the_adjudicator_has_an_open_appeal_with_messages(built: Built) -> None:
 
 def test_analyst_approver_and_launcher_have_rules_to_look_at(built: Built) -> None:
     status = Counter(RuleVersion.objects.values_list("status", flat=True))
-    assert (status["draft"], status["shadow"], status["paused"]) == (1, 1, 1)
-    draft = RuleVersion.objects.get(status="draft")
-    assert draft.author is not None
-    assert draft.author.email == "analyst@demo.guildhall.test"
+    assert (status["draft"], status["shadow"], status["paused"]) == (2, 1, 1)
+    approvals = dict(Approval.objects.values_list("version__rule__code", "status"))
+    assert approvals == {"GFT-CYCLE": "requested", "REC-DECEIVE": "approved"}
+    assert [approval.version.rule.code for approval in approvals_waiting(staff("approver"))] == ["GFT-CYCLE"]
+    assert not approvals_waiting(staff("analyst")).exists()
     paused = RuleVersion.objects.get(status="paused")
     assert PendingSignal.objects.filter(version=paused).count() == 1
+
+
+def test_a_rule_is_on_its_way_market_by_market(built: Built) -> None:
+    launch = Launch.objects.get()
+    assert launch.version.rule.code == "REC-DECEIVE"
+    waves = {
+        tuple(wave.markets.order_by("code").values_list("code", flat=True)): wave
+        for wave in launch.waves.order_by("number")
+    }
+    assert {markets: wave.status for markets, wave in waves.items()} == {
+        ("GB", "US"): "go",
+        ("DE", "ES"): "go",
+        ("BR", "JP", "MX"): "planned",
+        ("FR",): "planned",
+    }
+    # Where nothing but the clock is in the way the wave starts by itself; elsewhere the law's notice period runs.
+    first, second = waves["GB", "US"], waves["DE", "ES"]
+    assert start_blocks(first, first.planned_at + dt.timedelta(seconds=1)) == []
+    assert {block.gate for block in start_blocks(second, timezone.now())} >= {"notice"}
+    assert not LivePeriod.objects.filter(version=launch.version).exists()
+
+
+def test_the_register_has_assessments_a_risk_without_a_rule_and_feedback_in_every_state(built: Built) -> None:
+    assert [risk.code for risk in risks_without_rule() if not risk.rules.exists()] == ["AIS"]
+    assert Assessment.objects.filter(on=TODAY.date(), upheld__gt=0).exists()
+    assert set(Feedback.objects.values_list("status", flat=True)) == {"new", "triaged", "merged", "answered"}
+    assert Attempt.objects.filter(passed=False).exists()
 
 
 def test_the_administrator_has_quarantine_a_provisional_guild_and_a_paused_receiver(built: Built) -> None:
