@@ -13,15 +13,14 @@ from rest_framework.response import Response
 
 from governance.risks.enums import FeedbackSource, FeedbackStatus, FeedbackTopic
 from governance.risks.models import Feedback
-from governance.risks.selectors import feedback_with_answers
+from governance.risks.selectors import feedback_with_answers, key_of_guild, key_of_market
 from governance.risks.services import feedback_send
 from governance.risks.services.feedback import LONGEST_BODY, LONGEST_RULE_CODE, SHORTEST_BODY
 from guilds.accounts.api_auth import actor_of
-from guilds.accounts.api_lists import RowSerializer, VisibleList, one_named
+from guilds.accounts.api_lists import RowSerializer, VisibleList
 from guilds.accounts.api_media import body_of
 from guilds.accounts.enums import Scope
 from guilds.accounts.idempotency import IDEMPOTENCY_PARAMETERS, idempotent
-from guilds.models import Guild, Market
 
 
 class FeedbackSerializer(RowSerializer):
@@ -95,12 +94,11 @@ class FeedbackView(VisibleList[Feedback]):
         sending = FeedbackSendingSerializer(data=body_of(request))
         sending.is_valid(raise_exception=True)
         said, actor = dict(sending.validated_data), actor_of(request)
-        guild = one_named(Guild.objects.all(), external_id=said.pop("guild")) if "guild" in said else None
-        market = one_named(Market.objects.all(), code=said.pop("market")) if "market" in said else None
+        guild, market = said.pop("guild", None), said.pop("market", None)
         sent = feedback_send(
             actor=actor,
-            guild_id=guild.pk if guild else None,
-            market_id=market.pk if market else None,
+            guild_id=key_of_guild(guild) if guild else None,
+            market_id=key_of_market(market) if market else None,
             **said,
         )
         own = feedback_with_answers(actor).filter(pk=sent.pk)

@@ -21,7 +21,7 @@ from governance.risks.enums import FeedbackStatus
 from governance.risks.feedback_trend import Grouping, trend_of
 from governance.risks.forms import AnswerForm, LinkForm, MergeForm, NoteForm, TriageForm
 from governance.risks.models import Feedback
-from governance.risks.selectors import feedback_visible_to, is_told_by_the_guild, similar_to
+from governance.risks.selectors import feedback_visible_to, is_told_by_the_guild, key_of_guild, similar_to
 from governance.risks.services import (
     feedback_answer,
     feedback_close,
@@ -35,7 +35,6 @@ from governance.risks.services.feedback import NOTING_ROLES
 from governance.risks.services.triage import TRIAGE_ROLES
 from governance.risks.transitions import TRANSITIONS
 from guilds.accounts.actor import Actor
-from guilds.accounts.selectors import guild_named
 from guilds.console.acts import Answer, act
 from guilds.console.base import ConsoleAdmin
 from guilds.console.lists import by_public_id, moment_column, named, of_guild
@@ -195,10 +194,9 @@ class FeedbackAdmin(ConsoleAdmin[Feedback]):
     def note(self, actor: Actor, obj: None, values: Mapping[str, Any]) -> Answer:
         said = dict(values)
         name, market = said.pop("guild").strip(), said.pop("market")
-        guild = guild_named(name) if name else None
         sent = feedback_send(
             actor=actor,
-            guild_id=guild.pk if guild else None,
+            guild_id=key_of_guild(name) if name else None,
             market_id=market.pk if market else None,
             **said,
         )

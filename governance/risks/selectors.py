@@ -17,6 +17,7 @@ from governance.risks.models import Assessment, Feedback, Risk
 from governance.risks.scoring import Background, Facts, Score, facts_of, score, together
 from guilds.accounts.actor import Actor
 from guilds.errors import NotFound
+from guilds.models import Guild, Market
 
 #: Messages offered as similar.
 SIMILAR_SHOWN = 8
@@ -144,6 +145,17 @@ def feedback_with_answers(actor: Actor) -> QuerySet[Feedback]:
 def is_told_by_the_guild(feedback: Feedback) -> bool:
     """Whether the guild it belongs to sees the message and its answer; TOLD_BY_THE_GUILD for one message."""
     return Feedback.objects.filter(TOLD_BY_THE_GUILD, pk=feedback.pk).exists()
+
+
+def key_of_guild(external_id: str) -> int:
+    """The key of the guild, or 0, which is nobody's: `feedback_send` refuses it in the words it has for a guild out of reach, so
+    that nobody learns which guilds there are."""
+    return Guild.objects.filter(external_id=external_id).values_list("pk", flat=True).first() or 0
+
+
+def key_of_market(code: str) -> int:
+    """As `key_of_guild`."""
+    return Market.objects.filter(code=code).values_list("pk", flat=True).first() or 0
 
 
 def locked_feedback(feedback_id: int) -> Feedback:

@@ -95,8 +95,8 @@ def test_a_partners_system_names_guild_or_market_or_neither(guild: Guild) -> Non
         ({"body": BODY, "about_rule": "x" * 61}, 400, "about_rule"),
         ({"body": BODY, "market": "ELSE"}, 422, "market"),
         ({"body": BODY, "guild": "borealis"}, 404, "guild"),
-        ({"body": BODY, "guild": "nobody"}, 404, None),
-        ({"body": BODY, "market": "nowhere"}, 404, None),
+        ({"body": BODY, "guild": "nobody"}, 404, "guild"),
+        ({"body": BODY, "market": "nowhere"}, 422, "market"),
         ([BODY], 400, None),
     ],
 )
@@ -120,6 +120,16 @@ def test_a_client_of_some_markets_must_name_one_of_them(guild: Guild) -> None:
     problem(caller.post("feedback", {"body": BODY, "guild": "borealis"}), 404)
     assert not Feedback.objects.exists()
     assert caller.post("feedback", {"body": BODY, "guild": "aurora"}).status_code == 201
+
+
+def test_another_guild_and_none_at_all_are_not_told_apart(caller: Caller) -> None:
+    factories.guild("borealis")
+    bound_to_markets = Caller.with_scopes(Scope.FEEDBACK_WRITE, markets=[factories.market()])
+    for sender in (caller, bound_to_markets):
+        theirs, nobodys = (
+            sender.post("feedback", {"body": BODY, "guild": name}).json() for name in ("borealis", "nobody")
+        )
+        assert theirs == nobodys
 
 
 def test_the_same_request_twice_is_one_message(caller: Caller) -> None:
