@@ -88,6 +88,7 @@ SECTIONS: tuple[tuple[Any, tuple[Item, ...]], ...] = (
             (_("Approvals"), "how_to_reg", "admin:governance_approval_changelist", ""),
             (_("Rules"), "gavel", "admin:governance_rule_changelist", ""),
             (_("Versions"), "history_edu", "admin:governance_ruleversion_changelist", ""),
+            (_("Backtests"), "history", "admin:governance_backtest_changelist", ""),
             (_("Ladders"), "stairs", "admin:governance_ladder_changelist", ""),
             (
                 _("Exceptions"),

@@ -1,5 +1,6 @@
 """The app's console pages, collected from its concepts for Django."""
 
+from governance.backtests import admin as backtests_admin
 from governance.education import admin as education_admin
 from governance.education import request_admin
 from governance.insights import risk_admin
@@ -19,6 +20,7 @@ from governance.workbench import approval_admin
 
 __all__ = [
     "approval_admin",
+    "backtests_admin",
     "education_admin",
     "feedback_admin",
     "launches_admin",
