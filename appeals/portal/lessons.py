@@ -24,7 +24,7 @@ from governance.education.selectors import (
     lessons_for,
 )
 from governance.education.services import attempt_make, lesson_complete, next_attempt_at
-from governance.penalties.selectors import credit_of
+from governance.penalties.selectors import amnesty_is_open, credit_of
 from guilds.errors import InvalidInput
 
 PER_PAGE = 20
@@ -209,9 +209,12 @@ def _due(lesson: Lesson) -> Assignment | None:
 
 
 def _amnesty_until(lesson: Lesson) -> dt.datetime | None:
-    """Until when a first breach is met with a warning alone; None when that is over or was never so."""
+    """Until when a first breach is met with a warning alone; None when that is over, used up or was never so."""
     completion = _completion(lesson)
     if completion is None or not lesson.amnesty_days or lesson.rule_id is None:
         return None
-    until = completion.completed_at + dt.timedelta(days=lesson.amnesty_days)
-    return until if until > timezone.now() else None
+    since = completion.completed_at
+    until = since + dt.timedelta(days=lesson.amnesty_days)
+    if until <= timezone.now() or not amnesty_is_open(completion.guild_id, lesson.rule_id, since=since):
+        return None
+    return until

@@ -10,7 +10,14 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 
 from governance.ledger.models import Event
 from governance.penalties.enums import PenaltyStatus, PointReason
-from governance.penalties.models import Credit, Penalty, PointEntry, Restriction, Standing
+from governance.penalties.models import (
+    Credit,
+    Penalty,
+    PointEntry,
+    Restriction,
+    Sanction,
+    Standing,
+)
 from governance.rules.models import LivePeriod
 from governance.violations.models import Review
 from guilds.accounts.actor import Actor
@@ -115,6 +122,17 @@ def standing_of(guild_id: int) -> dict[str, Any]:
 def credit_of(attempt_id: int) -> Credit | None:
     """What was decided about a passed quiz; None until it is."""
     return Credit.objects.filter(attempt=attempt_id).first()
+
+
+def amnesty_is_open(guild_id: int, rule_id: int, *, since: dt.datetime) -> bool:
+    """Whether a guild that did the lesson at `since` still has its amnesty for the rule: none used, and no violation since."""
+    spoilt = Sanction.objects.filter(
+        Q(amnesty=True) | Q(violation__occurred_at__gt=since),
+        guild=guild_id,
+        violation__rule=rule_id,
+        reversed_at__isnull=True,
+    )
+    return not spoilt.exists()
 
 
 def standing_history(guild_id: int) -> list[tuple[dt.datetime, int]]:
