@@ -9,7 +9,7 @@ import pytest
 from django.db import DataError
 from django.utils import timezone
 
-from governance.backtests import services, steps
+from governance.backtests import steps
 from governance.backtests.models import Backtest, BacktestHit
 from governance.backtests.selectors import backtests_visible_to, hits_of
 from governance.backtests.services import (
@@ -21,7 +21,8 @@ from governance.backtests.services import (
 )
 from governance.ledger.models import Event
 from governance.models import Approval, Detection, RuleVersion, Violation
-from governance.violations import detection_backtest
+from governance.violations.backtest_spans import Judged
+from governance.violations.detection_backtest import backtest as rehearse
 from guilds.accounts.actor import Actor
 from guilds.errors import Conflict, DomainError, InvalidInput, InvalidTransition, NotAllowed, NotFound
 from guilds.models import Market
@@ -109,8 +110,8 @@ def test_the_tested_wording_finds_what_it_would_find_live() -> None:
     backtest = run(asked(draft, compare=False))
     assert backtest.compared_with is None
     assert backtest.result["compared"] is None
-    expected: list[detection_backtest.Judged] = []
-    detection_backtest.backtest(draft, opened=expected.append)
+    expected: list[Judged] = []
+    rehearse(draft, opened=expected.append)
     assert hits(backtest) == [(hit.signal_id, hit.subject, hit.time) for hit in expected]
     assert len(expected) > 2
     assert Detection.objects.filter(version=draft).count() == 0
@@ -235,14 +236,13 @@ def test_a_step_that_was_cancelled_meanwhile_leaves_nothing(monkeypatch: pytest.
     _, draft = world()
     backtest = asked(draft)
     assert backtest_step(backtest.pk)
-    inner = services.step_of
 
     def slow(running: Backtest) -> Any:
-        step = inner(running)
+        step = steps.step_of(running)
         Backtest.objects.filter(pk=running.pk).update(status="cancelled")
         return step
 
-    monkeypatch.setattr(services, "step_of", slow)
+    monkeypatch.setattr("governance.backtests.services.step_of", slow)
     assert not backtest_step(backtest.pk)
     backtest.refresh_from_db()
     assert (backtest.hits.count(), backtest.signals_done) == (0, 0)
@@ -258,7 +258,7 @@ def test_a_failure_is_readable_and_can_be_gone_on_with(monkeypatch: pytest.Monke
         def refuse(_: Backtest) -> Any:
             raise DataError("numeric field overflow\nDETAIL: more")
 
-        broken.setattr(services, "step_of", refuse)
+        broken.setattr("governance.backtests.services.step_of", refuse)
         assert not backtest_step(backtest.pk)
     backtest.refresh_from_db()
     assert (backtest.status, backtest.error) == ("failed", "numeric field overflow")
