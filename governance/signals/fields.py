@@ -18,6 +18,8 @@ from governance.signals.models import Signal
 
 #: Signals looked at per type, the last stored first.
 SAMPLE = 2_000
+#: How far back they are looked for, in signals of any type: a type nobody sends does not read the whole table.
+LOOKED_THROUGH = 500_000
 #: Signals looked at to learn which types there are.
 TYPES_SAMPLE = 20_000
 KEPT_SECONDS = 300
@@ -105,8 +107,9 @@ def _stored(markets: Collection[int] | None) -> Any:
 def _learned(types: list[str], markets: Collection[int] | None) -> list[Field]:
     seen: dict[str, _Seen] = {}
     signals = 0
+    newest = Signal.objects.order_by("-id").values_list("id", flat=True).first() or 0
     for signal_type in types:
-        last = _stored(markets).filter(type=signal_type).order_by("-id")
+        last = _stored(markets).filter(type=signal_type, id__gt=newest - LOOKED_THROUGH).order_by("-id")
         for content in last.values_list("data", flat=True)[:SAMPLE]:
             signals += 1
             _look(content, seen)

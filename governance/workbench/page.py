@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from governance.backtests.models import Backtest
+from governance.backtests.enums import BacktestStatus
 from governance.engine.environment import KNOWN_KEYS
 from governance.penalties.enums import PenaltyKind
 from governance.penalties.kinds import KINDS
@@ -112,7 +112,7 @@ def page_context(actor: Actor, version: RuleVersion) -> dict[str, Any]:
         "editors": editors(version),
         "comments": [(comment, distance(comment.created_at)) for comment in comments],
         "backtests": _backtests(version),
-        "links": _links(subject),
+        "links": _links(actor, subject),
         "against": compared_with(version),
     }
 
@@ -135,6 +135,7 @@ def _start(actor: Actor, version: RuleVersion, *, editable: bool) -> dict[str, A
     return {
         **opening(actor, version),
         "editable": editable,
+        "overlap": _overlap(version),
         "urls": {name: f"{base}{name}/" for name in ENDPOINTS},
         "choices": {
             "types": known_types(actor.market_ids),
@@ -180,7 +181,7 @@ def _backtests(version: RuleVersion) -> Table:
     fitting = fitting_backtest(version)
     rows = [
         [
-            _backtest_link(found),
+            link_to(found, f"{found.since:%d %b %Y} – {found.until:%d %b %Y}"),
             found.get_status_display(),
             Badge(_("this wording"), "success")
             if fitting is not None and found.digest == fitting.digest
@@ -191,24 +192,30 @@ def _backtests(version: RuleVersion) -> Table:
     return Table([_("Span"), _("Status"), ""], rows, empty=_("None yet."))
 
 
-def _backtest_link(found: Backtest) -> Any:
-    text = f"{found.since:%d %b %Y} – {found.until:%d %b %Y}"
-    try:
-        return Link(text, admin_url(found))
-    except NoReverseMatch:
-        return text
-
-
-def _links(version: RuleVersion) -> list[Link]:
+def _links(actor: Actor, version: RuleVersion) -> list[Link]:
     """Where the version goes from here: its test on history, its launch, what became of it."""
-    found = []
-    for text, name, query in (
-        (_("Start a backtest"), "admin:governance_backtest_start", f"?version={version.pk}"),
-        (_("Open a launch"), "admin:governance_launch_create", f"?version={version.pk}"),
-    ):
-        try:
-            found.append(Link(text, reverse(name) + query))
-        except NoReverseMatch:
-            continue
+    wanted = []
+    if version.status in BEFORE_LAUNCH and actor.has_role(Role.ANALYST):
+        wanted.append((_("Start a backtest"), "admin:governance_backtest_new", f"version={version.pk}"))
+    if version.status in BEFORE_LAUNCH and actor.has_role(Role.LAUNCHER):
+        wanted.append((_("Plan a launch"), "admin:governance_launch_plan", f"version={version.pk}"))
+    wanted += [
+        (_("Backtests of this rule"), "admin:governance_backtest_changelist", f"q={version.rule.code}"),
+        (_("Launches of this rule"), "admin:governance_launch_changelist", f"q={version.rule.code}"),
+    ]
+    found = [Link(text, f"{reverse(name)}?{query}") for text, name, query in wanted]
     page = link_to(version, _("The version's own page"))
     return [*found, page] if page is not None else found
+
+
+def _overlap(version: RuleVersion) -> dict[str, Any] | None:
+    """Who else caught what the last finished backtest found: of this wording, else of an earlier one of the version."""
+    done = version.backtests.filter(status=BacktestStatus.DONE).order_by("-id")
+    backtest = fitting_backtest(version) or done.first()
+    if backtest is None:
+        return None
+    return {
+        "span": f"{backtest.since:%d %b %Y} – {backtest.until:%d %b %Y}",
+        "url": admin_url(backtest),
+        "overlap": backtest.result.get("overlap") or [],
+    }

@@ -23,6 +23,7 @@ WORDS = (
     _("As text"),
     _("As the rule"),
     _("At least one of these holds"),
+    _("Backtest {span}"),
     _("Beyond it the rule pauses itself and asks a person."),
     _("Cannot be evaluated: no match"),
     _("Cap"),

@@ -526,11 +526,20 @@
         return box.replaceChildren(
           h("p", { class: "wb-verdict" }, t("{matched} of the last {count} signals match", { matched: told.matched, count: told.looked_at })),
           told.faults ? h("p", { class: "wb-fault" }, t("{count} could not be evaluated.", { count: told.faults })) : "",
-          told.overlap.length ? h("div", {}, h("p", { class: "wb-label" }, t("Other rules caught the same")),
-            h("ul", { class: "wb-overlap" }, told.overlap.map((other) => h("li", {}, h("b", {}, other.rule), ` ${t("{both} of them, {share} %", { both: other.both, share: Math.round(other.share * 100) })}`, h("span", { class: "wb-bar" }, h("span", { style: `width:${Math.round(other.share * 100)}%` })))))) : told.matched ? h("p", { class: "wb-faint" }, t("No other rule has caught any of these.")) : "",
+          told.overlap.length ? this.overlapping(told.overlap) : told.matched ? h("p", { class: "wb-faint" }, t("No other rule has caught any of these.")) : "",
           told.samples.length ? h("ul", { class: "wb-samples" }, told.samples.map((found) => h("li", {}, h("a", { class: "console-link", href: found.url, target: "_blank", rel: "noopener" }, found.guild), ` ${found.time} · ${found.summary}`))) : "");
       };
-      return h("div", {}, h("p", { class: "wb-adders" }, button(t("Look"), look, { name: "query_stats" })), box);
+      const tested = this.start.overlap;
+      return h("div", {},
+        tested ? h("p", {}, h("a", { class: "console-link", href: tested.url }, t("Backtest {span}", { span: tested.span }))) : null,
+        tested ? (tested.overlap.length ? this.overlapping(tested.overlap) : h("p", { class: "wb-faint" }, t("No other rule has caught any of these."))) : null,
+        h("p", { class: "wb-adders" }, button(t("Look"), look, { name: "query_stats" })), box);
+    }
+
+    overlapping(overlap) {
+      return h("div", {}, h("p", { class: "wb-label" }, t("Other rules caught the same")),
+        h("ul", { class: "wb-overlap" }, overlap.map((other) => h("li", {}, h("b", {}, other.rule), ` ${t("{both} of them, {share} %", { both: other.both, share: Math.round(other.share * 100) })}`,
+          h("span", { class: "wb-bar" }, h("span", { style: `width:${Math.round(other.share * 100)}%` }))))));
     }
 
     /* --- consequences and texts --- */

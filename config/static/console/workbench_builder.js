@@ -101,7 +101,7 @@ window.Workbench = (() => {
       this.readable = true;
       this.problems = [];
       this.source = h("textarea", {
-        class: "wb-source", id: unique("cel"), rows: 4, spellcheck: "false", autocapitalize: "off", autocomplete: "off",
+        class: "wb-source", id: unique("cel"), rows: 2, spellcheck: "false", autocapitalize: "off", autocomplete: "off",
         "aria-label": t("{label} as CEL", { label: options.label }), "data-where": options.where, readonly: !options.editable,
         oninput: () => { this.size(); this.mark([]); options.onSource(this.source.value); },
         onscroll: () => { this.marks.scrollTop = this.source.scrollTop; },
@@ -121,7 +121,7 @@ window.Workbench = (() => {
 
     size() {
       this.source.style.height = "auto";
-      this.source.style.height = `${Math.max(this.source.scrollHeight + 2, 84)}px`;
+      this.source.style.height = `${Math.max(this.source.scrollHeight + 2, this.options.where === "when" ? 84 : 46)}px`;
     }
 
     set(source, tree) {

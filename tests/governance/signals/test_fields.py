@@ -109,6 +109,14 @@ def test_what_was_learned_is_kept_a_while() -> None:
     assert set(learned()) == {"signal.a", "signal.b"}
 
 
+def test_no_more_of_the_past_is_read_than_is_worth_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("governance.signals.fields.LOOKED_THROUGH", 2)
+    store({"a": 1})
+    store({"b": 1}, {"c": 1}, signal_type="other.type")
+    assert learned("gift.score") == {}
+    assert set(learned("other.type")) == {"signal.b", "signal.c"}
+
+
 def test_signals_of_any_shape_teach_no_more_than_a_page_can_show() -> None:
     deep: Any = {"x": 1}
     for _ in range(30):

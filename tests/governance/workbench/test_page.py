@@ -506,6 +506,22 @@ def test_comments_are_read_by_everybody_who_reads_the_rule(alice: User, draft: R
     assert "Why &lt;b&gt;ten&lt;/b&gt;?" in signed_in(alice).get(page_url(draft)).content.decode()
 
 
+def test_the_page_leads_on_to_backtests_and_launches(alice: User, draft: RuleVersion) -> None:
+    page = signed_in(alice).get(page_url(draft)).content.decode()
+    assert f"{reverse('admin:governance_backtest_new')}?version={draft.pk}" in page
+    assert reverse("admin:governance_launch_plan") not in page
+    launcher = signed_in(factories.staff(Role.LAUNCHER)).get(page_url(draft)).content.decode()
+    assert f"{reverse('admin:governance_launch_plan')}?version={draft.pk}" in launcher
+
+
+def test_the_last_backtest_says_who_else_caught_the_same(alice: User, draft: RuleVersion) -> None:
+    overlap = [{"rule": "OTHER", "both": 2, "share": 0.5}]
+    assert signed_in(alice).get(page_url(draft)).context["start"]["overlap"] is None
+    tested = writing.backtest(draft, result={"overlap": overlap})
+    start = signed_in(alice).get(page_url(draft)).context["start"]
+    assert (start["overlap"]["url"], start["overlap"]["overlap"]) == (admin_url(tested), overlap)
+
+
 def test_approved_and_changed_since_is_said_to_be_void(alice: User) -> None:
     approval = writing.requested(alice)
     approve(actor=Actor.staff(writing.approver()), approval_id=approval.pk, reason="Fine.")
