@@ -13,6 +13,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.text import Truncator
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from redis.exceptions import RedisError
 
 from appeals.models import Appeal
@@ -216,7 +217,13 @@ def _for_launcher(actor: Actor) -> Iterator[Waiting]:
             severity_badge(one.version.severity),
             link_to(one.version),
             shortened(one.version.status_reason),
-            Badge(_("%(number)s signals wait") % {"number": one.waiting}, "warning") if one.waiting else None,
+            Badge(
+                ngettext("%(number)s signal waits", "%(number)s signals wait", one.waiting)
+                % {"number": one.waiting},
+                "warning",
+            )
+            if one.waiting
+            else None,
         ]
         for one in asking[:SHOWN]
     ]
