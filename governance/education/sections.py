@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import json
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any
@@ -130,21 +129,19 @@ def completion(lesson: Lesson, actor: Actor) -> list[Section]:
     parts: list[Section] = []
     charted = [row for row in markets if row.taught][:CHARTED]
     if charted:
-        bars = {
-            "labels": [row.market.code for row in charted],
-            "datasets": [
-                {
-                    "label": now_("Done, % of guilds at work"),
-                    "data": [round(100 * (row.done_share or 0), 1) for row in charted],
-                    "backgroundColor": "var(--color-primary-600)",
-                    "displayYAxis": True,
-                }
-            ],
-        }
+        bars = [
+            {
+                "market": row.market.code,
+                "percent": round(100 * (row.done_share or 0)),
+                "done": row.done,
+                "taught": row.taught,
+            }
+            for row in charted
+        ]
         parts.append(
             Section(
                 _("Done by market"),
-                Template("admin/console/lesson_chart.html", {"chart": json.dumps(bars)}),
+                Template("admin/console/lesson_chart.html", {"bars": bars}),
                 note=_("%(done)s of %(taught)s guilds at work; the least done first.")
                 % {"done": done, "taught": taught},
             )
