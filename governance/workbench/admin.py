@@ -268,8 +268,8 @@ class DraftAdmin(ConsoleAdmin[Draft]):
         label=_("Start shadow"),
         roles=(Role.LAUNCHER, Role.ANALYST),
         question=_(
-            "It judges what comes in from now on, without any consequence. Its wording is frozen for good: to change it, write"
-            " the next version."
+            "It judges what comes in from now on, without any consequence. Its wording and its examples are frozen for"
+            " good: to change them, write the next version."
         ),
         done=_("The version judges in shadow."),
         form=ShadowForm,

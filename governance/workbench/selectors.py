@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -167,7 +167,7 @@ def requirements(version: RuleVersion) -> list[Requirement]:
     backtest = fitting_backtest(version)
     tested = backtest is not None or (not problems and not testable(version))
     missing = _("Add an example that must match, and one that must not.")
-    return [
+    found = [
         Requirement(
             "problems", _("The rule has no problems"), not problems, str(problems[0]) if problems else ""
         ),
@@ -195,6 +195,14 @@ def requirements(version: RuleVersion) -> list[Requirement]:
             tested,
             _("Start a backtest; any change of the wording asks for a new one."),
         ),
+    ]
+    if version.status == VersionStatus.DRAFT:
+        return found
+    # A wording in shadow is frozen for good; only a backtest may still be added.
+    next_version = _("Frozen in shadow: write the next version, with this put right.")
+    return [
+        unmet if unmet.met or unmet.key == "backtest" else replace(unmet, cure=next_version)
+        for unmet in found
     ]
 
 

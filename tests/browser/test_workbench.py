@@ -142,6 +142,14 @@ def test_from_an_empty_rule_to_its_approval(page: Page, live_server: Any, compla
     expect(condition.get_by_label("Field", exact=True).nth(1)).to_have_value("high_30d")
     expect(condition.get_by_label("Value", exact=True).nth(0)).to_have_value("0.3")
 
+    # However soon the writer looks elsewhere.
+    cel(page).fill("signal.linked_share >= 0.3 && high_30d >= 4")
+    page.get_by_label("Name", exact=True).focus()
+    expect(condition.get_by_label("Value", exact=True).nth(1)).to_have_value("4")
+    condition.get_by_label("Value", exact=True).nth(1).fill("2")
+    cel(page).focus()
+    expect(cel(page)).to_have_value("signal.linked_share >= 0.3 && high_30d >= 2")
+
     # What follows, and the text guilds read.
     page.get_by_label("Ladder").select_option("standard")
     expect(region(page, "What follows")).to_contain_text("10 points each")
@@ -252,6 +260,10 @@ def test_on_a_phone_by_keyboard_and_in_another_tab(
     text = page.get_by_label("The rule as YAML")
     expect(text).to_have_value(re.compile(re.escape("when: signal.linked_share <= 0.5")))
     text.fill(text.input_value().replace("<= 0.5", "<= 0.25"))
+    page.get_by_label("Notes for colleagues").fill("Not lost by a change elsewhere.")
+    expect(page.locator(".wb-status")).to_have_text("Not saved yet")
+    page.wait_for_timeout(600)
+    expect(text).to_have_value(re.compile(re.escape("<= 0.25")))
     page.get_by_role("button", name="Take over what is written here").click()
     expect(cel(page)).to_have_value("signal.linked_share <= 0.25")
     expect(region(page, "Condition").get_by_label("Value", exact=True)).to_have_value("0.25")

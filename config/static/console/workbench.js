@@ -4,6 +4,7 @@
 (() => {
   const { h, t, icon, button, select, unique, Condition, say } = window.Workbench;
   const CHECK_AFTER = 300; // milliseconds after the last key
+  const EMPTY = () => ({ kind: "group", join: "all", items: [] });
 
   const REGISTRY = {
     guild: { id: "text", name: "text", tier: "text", status: "text", market: "text", provisional: "bool", onboarded_at: "time" },
@@ -52,12 +53,12 @@
       return { spec: this.spec, trees: Object.fromEntries(this.byTree) };
     }
 
-    touched({ by = "" } = {}) {
+    touched() {
       this.unsaved = true;
       this.state(t("Not saved yet"), "wb-open");
       this.revision = (this.revision || 0) + 1;
       clearTimeout(this.timer);
-      this.timer = setTimeout(() => this.check(by), CHECK_AFTER);
+      this.timer = setTimeout(() => this.check(), CHECK_AFTER);
     }
 
     async check(by = "") {
@@ -67,7 +68,7 @@
       if (number !== this.asked) return; // something newer is under way
       if (!told.ok) return this.state(told.message, "wb-bad");
       if (by === "yaml" && told.problems.some((found) => found.where === "yaml")) return this.shown({ ...told, keep: true });
-      if (by === "yaml") { this.byTree.clear(); this.spec = told.spec; this.start = { ...this.start, ...told }; this.forms(); }
+      if (by === "yaml") { this.yamlChanged = false; this.byTree.clear(); this.spec = told.spec; this.trees = told.trees; this.start = { ...this.start, ...told }; this.forms(); }
       this.shown(told);
     }
 
@@ -77,13 +78,15 @@
         for (const [where, condition] of this.conditions) {
           const source = this.sourceIn(told.spec, where);
           if (this.byTree.has(where)) {
-            if (document.activeElement !== condition.source) { condition.setSource(source); this.putSource(where, source); }
-          } else if (document.activeElement === condition.source || !condition.shownOnce) {
-            condition.setTree(told.trees[where] || (source ? null : { kind: "group", join: "all", items: [] }));
-            condition.shownOnce = true;
+            condition.setSource(source);
+            this.putSource(where, source);
+          } else if (condition.awaitsTree) {
+            condition.awaitsTree = false;
+            condition.setTree(told.trees[where] || (source ? null : EMPTY()));
           }
         }
-        if (document.activeElement !== this.yaml) this.yaml.value = told.yaml;
+        this.trees = told.trees;
+        if (!this.yamlChanged) this.yaml.value = told.yaml;
       }
       this.problems(told.problems, told.hints);
       this.changes(told.changes, told.against);
@@ -316,7 +319,7 @@
         name === "count" ? "" : this.aggregated(measure, name, over, again));
       drawAggregate(kind, inner || "");
       const where = this.condition(at("where"), t("Signals counted by measure {number}", { number: index + 1 }), () => this.whereFields(measure));
-      where.set(measure.where || "", null);
+      where.set(measure.where || "", this.byTree.get(at("where")) || (this.trees && this.trees[at("where")]) || (measure.where ? null : EMPTY()));
       const details = h("details", { open: Boolean(measure.where) }, h("summary", {}, t("Only signals where…")), where.element);
       details.addEventListener("toggle", () => where.size());
       return h("fieldset", { class: "wb-measure", "data-box": `measures[${index}]` },
@@ -350,16 +353,17 @@
     condition(where, label, fields) {
       const made = new Condition({
         where, label, fields, editable: this.editable,
-        onTree: (tree) => { this.byTree.set(where, tree); this.touched({ by: "tree" }); },
-        onSource: (source) => { this.byTree.delete(where); this.putSource(where, source); this.touched({ by: "cel" }); },
+        onTree: (tree) => { this.byTree.set(where, tree); this.touched(); },
+        onSource: (source) => { this.byTree.delete(where); made.awaitsTree = true; this.putSource(where, source); this.touched(); },
       });
+      made.awaitsTree = true;
       this.conditions.set(where, made);
       return made;
     }
 
     when() {
       const made = this.condition("when", t("Condition"), () => this.whenFields());
-      made.set(this.spec.when, null);
+      made.set(this.spec.when, (this.trees && this.trees.when) || null);
       return h("div", { "data-box": "when" }, made.element);
     }
 
@@ -592,10 +596,11 @@
     }
 
     asText() {
-      this.yaml = h("textarea", { class: "wb-source wb-yaml", rows: 16, spellcheck: "false", "aria-label": t("The rule as YAML"), readonly: !this.editable }, this.start.yaml);
+      this.yaml = h("textarea", { class: "wb-source wb-yaml", rows: 16, spellcheck: "false", "aria-label": t("The rule as YAML"), readonly: !this.editable, oninput: () => { this.yamlChanged = true; told.textContent = t("Changed here only, until you take it over."); } }, this.start.yaml);
       const told = h("p", { class: "wb-faint", role: "status" });
       return h("div", { "data-box": "yaml" }, this.yaml, h("div", { class: "wb-problems", "data-problems": "yaml" }),
-        h("p", { class: "wb-adders" }, this.editable ? button(t("Take over what is written here"), () => { this.unsaved = true; this.state(t("Not saved yet"), "wb-open"); this.revision = (this.revision || 0) + 1; this.yaml.blur(); this.check("yaml"); }, { name: "done" }) : null,
+        h("p", { class: "wb-adders" }, this.editable ? button(t("Take over what is written here"), () => { this.unsaved = true; this.state(t("Not saved yet"), "wb-open"); this.revision = (this.revision || 0) + 1; told.textContent = ""; this.check("yaml"); }, { name: "done" }) : null,
+          this.editable ? button(t("Discard what is written here"), () => { this.yamlChanged = false; told.textContent = ""; this.check(); }, { name: "undo" }) : null,
           button(t("Copy"), async () => {
             this.yaml.select();
             const done = navigator.clipboard ? await navigator.clipboard.writeText(this.yaml.value).then(() => true, () => false) : false;

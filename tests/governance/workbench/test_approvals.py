@@ -256,6 +256,18 @@ def test_a_version_in_shadow_is_put_up_and_stays_frozen_when_refused() -> None:
     assert approval_intact(version)
 
 
+def test_what_a_version_in_shadow_lacks_is_for_the_next_version() -> None:
+    alice = writing.analyst()
+    factories.market()
+    version = writing.save(alice, writing.empty(alice))
+    RuleVersion.objects.filter(pk=version.pk).update(status="shadow", frozen_at=timezone.now())
+    with pytest.raises(InvalidInput) as refusal:
+        approval_request(actor=Actor.staff(alice), version_id=version.pk)
+    assert {fault["field"] for fault in refusal.value.errors} == {"kinds", "examples"}
+    assert all("write the next version" in fault["message"] for fault in refusal.value.errors)
+    assert Approval.objects.count() == 0
+
+
 def test_who_decides_says_why() -> None:
     approval, bob = writing.requested(writing.analyst()), writing.approver()
     recorded = writing.recorded()
