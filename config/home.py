@@ -14,7 +14,8 @@ from django.utils.translation import gettext as _
 
 from appeals.models import Appeal
 from config.charts import daily_chart, legend
-from config.home_waiting import remembered, waiting_for
+from config.home_parts import remembered
+from config.home_waiting import waiting_for
 from governance.models import Penalty, Signal, Violation
 from governance.penalties.selectors import penalties_visible_to
 from governance.violations.selectors import violations_visible_to

@@ -13,7 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from config import home_waiting
+from config import home_parts
+from governance.models import Risk
 from guilds.accounts.enums import Role
 from guilds.console import lists
 from guilds.console.lists import uuid_span
@@ -204,7 +205,7 @@ WAITS = {
     Role.REVIEWER: {"Cases for your review"},
     Role.ENFORCER: {"Held for a second person", "Failed penalties", "Starting next"},
     Role.ADJUDICATOR: {"Open appeals"},
-    Role.ANALYST: {"Feedback to read", "Alarms", "Open findings", "Evaluation faults"},
+    Role.ANALYST: {"Feedback to read", "Risks to review", "Alarms", "Open findings", "Evaluation faults"},
     Role.LAUNCHER: {"Paused rules", "Alarms"},
     Role.ADMIN: {"Quarantine", "Failing webhooks"},
     Role.AUDITOR: set(),
@@ -230,12 +231,13 @@ def test_home_shows_each_role_its_own_work(guild: Guild, role: Role) -> None:
     console_world.delivery(guild)
     console_world.alarm(guild)
     console_world.feedback(guild)
+    Risk.objects.update(review_on="2020-01-01")
     console_world.approval(factories.version(status="draft", markets=[guild.market.code]), factories.staff())
     here = signed_in(role, markets=[guild.market]).get("/admin/").context
     assert {part.title for part in here["waiting"]} == WAITS[role]
     assert {part.title for part in here["idle"]} == IDLE.get(role, set())
     elsewhere = signed_in(role, markets=[factories.market("ELSE")]).get("/admin/").context
-    assert {part.title for part in elsewhere["waiting"]} == WAITS[role] & {"Paused rules"}
+    assert {part.title for part in elsewhere["waiting"]} == WAITS[role] & {"Paused rules", "Risks to review"}
 
 
 def test_home_counts_the_flow_of_ones_markets(guild: Guild) -> None:
@@ -261,7 +263,7 @@ def test_home_counts_the_flow_of_ones_markets(guild: Guild) -> None:
 
 
 def test_badges_stop_counting(guild: Guild, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(home_waiting, "COUNTED", 2)
+    monkeypatch.setattr(home_parts, "COUNTED", 2)
     for _ in range(4):
         factories.violation(guild)
     page = signed_in(Role.REVIEWER).get("/admin/").context
@@ -275,7 +277,7 @@ def test_the_console_works_without_its_cache(guild: Guild, monkeypatch: pytest.M
 
     client = signed_in(Role.REVIEWER)
     factories.violation(guild)
-    monkeypatch.setattr(type(home_waiting.cache._connections[home_waiting.cache._alias]), "get", gone)  # type: ignore[attr-defined]
+    monkeypatch.setattr(type(home_parts.cache._connections[home_parts.cache._alias]), "get", gone)  # type: ignore[attr-defined]
     assert client.get("/admin/").context["waiting"][0].count == "1"
 
 
