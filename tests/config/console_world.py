@@ -259,6 +259,12 @@ def taught(guild: Guild) -> tuple[Lesson, Assignment, Attempt]:
     return lesson, assignment, attempt
 
 
+def launched(market: Market) -> list[Model]:
+    """A launch that waits for its day, with a wave and a gate."""
+    wave = factories.launch_ready(market)
+    return [wave.launch, wave, wave.launch.gates.get(kind="staffing")]
+
+
 def build() -> World:
     here, elsewhere = factories.market("HERE"), factories.market("ELSE")
     guild = factories.guild("guild-here", market=here)
@@ -288,6 +294,7 @@ def build() -> World:
         finding(guild),
         rule_exception(guild),
         alarm(guild),
+        *launched(here),
         *taught(guild),
         signal,
         quarantined(here),
