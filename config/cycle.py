@@ -206,6 +206,8 @@ def story_of(obj: Model, case: Case) -> list[Any]:
     if isinstance(obj, Violation | Penalty | Appeal):
         told = [item for key in ("violation", "penalty", "appeal") for item in case.get(key, ([], None))[0]]
         return told if obj in told else [*told, obj]
+    if isinstance(obj, Launch):
+        return [obj, *obj.waves.all(), *obj.gates.all()]
     if isinstance(obj, Assessment):
         return [obj.risk]
     return [obj] if hasattr(obj, "ledger_type") and not isinstance(obj, Notice) else []
