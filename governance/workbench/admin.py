@@ -23,11 +23,11 @@ from governance.workbench.dialogs import AskForm, CommentForm, NothingForm, Rule
 from governance.workbench.endpoints import ENDPOINTS, answered
 from governance.workbench.models import Draft
 from governance.workbench.page import (
+    approved,
     is_written,
     page_context,
     page_url,
     stage,
-    stands,
     waits,
 )
 from governance.workbench.selectors import (
@@ -96,7 +96,16 @@ class DraftAdmin(ConsoleAdmin[Draft]):
     object_related = ("rule__risk", "author", "approver")
     ordering = ("-written_at",)
     actions_list = ("create",)
-    actions_detail = ("ask", "approve", "refuse", "withdraw", "shadow", "next_version", "comment")
+    actions_detail = (
+        "ask",
+        "approve",
+        "refuse",
+        "withdraw",
+        "take_back",
+        "shadow",
+        "next_version",
+        "comment",
+    )
 
     def visible(self, actor: Actor) -> QuerySet[Draft]:
         return Draft.objects.prefetch_related("approvals")
@@ -254,13 +263,27 @@ class DraftAdmin(ConsoleAdmin[Draft]):
 
     @act(
         label=_("Withdraw"),
-        roles=(Role.ANALYST, Role.APPROVER),
-        question=_("What was asked for, or approved, no longer stands. A draft may be written on."),
+        roles=(Role.ANALYST,),
+        question=_("What was asked for no longer stands. A draft may be written on."),
         done=_("Withdrawn."),
-        when=stands,
+        when=waits,
         icon="undo",
     )
     def withdraw(self, actor: Actor, draft: Draft, values: Mapping[str, Any]) -> Answer:
+        approval_withdraw(actor=actor, approval_id=_standing(draft), reason=values["reason"])
+        return None
+
+    @act(
+        label=_("Take approval back"),
+        roles=(Role.ANALYST, Role.APPROVER),
+        question=_(
+            "It can then not be launched. A draft may be written on, and is put up for approval anew."
+        ),
+        done=_("The approval no longer stands."),
+        when=approved,
+        icon="undo",
+    )
+    def take_back(self, actor: Actor, draft: Draft, values: Mapping[str, Any]) -> Answer:
         approval_withdraw(actor=actor, approval_id=_standing(draft), reason=values["reason"])
         return None
 

@@ -23,8 +23,8 @@ from governance.workbench.enums import ApprovalStatus
 from governance.workbench.models import Approval
 from governance.workbench.page import (
     approval_badge,
+    approved,
     page_url,
-    stands,
 )
 from governance.workbench.selectors import (
     approval_intact,
@@ -88,7 +88,7 @@ class ApprovalAdmin(ConsoleAdmin[Approval]):
     search_help_text = _("Code of the rule, or the beginning of the approval's id")
     object_related = ("version__rule__risk", "requested_by", "decided_by", "backtest")
     ordering = ("-id",)
-    actions_detail = ("approve", "refuse", "withdraw")
+    actions_detail = ("approve", "refuse", "withdraw", "take_back")
 
     def visible(self, actor: Actor) -> QuerySet[Approval]:
         return approvals_visible_to(actor)
@@ -213,15 +213,26 @@ class ApprovalAdmin(ConsoleAdmin[Approval]):
 
     @act(
         label=_("Withdraw"),
-        roles=(Role.ANALYST, Role.APPROVER),
-        question=_("What was asked for, or approved, no longer stands. A draft may be written on."),
+        roles=(Role.ANALYST,),
+        question=_("What was asked for no longer stands. A draft may be written on."),
         done=_("Withdrawn."),
-        when=lambda approval: (
-            stands(approval.version)
-            and approval.status in (ApprovalStatus.REQUESTED, ApprovalStatus.APPROVED)
-        ),
+        when=lambda approval: approval.status == ApprovalStatus.REQUESTED,
         icon="undo",
     )
     def withdraw(self, actor: Actor, approval: Approval, values: Mapping[str, Any]) -> Answer:
+        approval_withdraw(actor=actor, approval_id=approval.pk, reason=values["reason"])
+        return None
+
+    @act(
+        label=_("Take approval back"),
+        roles=(Role.ANALYST, Role.APPROVER),
+        question=_(
+            "It can then not be launched. A draft may be written on, and is put up for approval anew."
+        ),
+        done=_("The approval no longer stands."),
+        when=lambda approval: approval.status == ApprovalStatus.APPROVED and approved(approval.version),
+        icon="undo",
+    )
+    def take_back(self, actor: Actor, approval: Approval, values: Mapping[str, Any]) -> Answer:
         approval_withdraw(actor=actor, approval_id=approval.pk, reason=values["reason"])
         return None

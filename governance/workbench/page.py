@@ -58,8 +58,12 @@ def waits(version: RuleVersion) -> bool:
     return standing is not None and standing.status == ApprovalStatus.REQUESTED
 
 
-def stands(version: RuleVersion) -> bool:
-    return version.status in BEFORE_LAUNCH and standing_approval(version) is not None
+def approved(version: RuleVersion) -> bool:
+    """Whether the version has an approval that may still be taken back."""
+    standing = standing_approval(version)
+    if standing is None or standing.status != ApprovalStatus.APPROVED:
+        return False
+    return version.status in BEFORE_LAUNCH and not version.door
 
 
 def is_written(version: RuleVersion) -> bool:

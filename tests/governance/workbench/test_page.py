@@ -506,6 +506,28 @@ def test_comments_are_read_by_everybody_who_reads_the_rule(alice: User, draft: R
     assert "Why &lt;b&gt;ten&lt;/b&gt;?" in signed_in(alice).get(page_url(draft)).content.decode()
 
 
+def test_buttons_are_offered_to_those_who_may_press_them(alice: User) -> None:
+    approval = writing.requested(alice)
+    bob, pages = writing.approver(), (page_url(approval.version), admin_url(approval))
+
+    def offered(person: User) -> set[str]:
+        found: set[str] = set()
+        for url in pages:
+            html = signed_in(person).get(url).content.decode()
+            found |= set(re.findall(r"/(approve|refuse|withdraw|take-back|ask|next-version)/", html))
+        return found
+
+    assert offered(alice) == {"withdraw", "next-version"}
+    assert offered(bob) == {"approve", "refuse"}
+    approve(actor=Actor.staff(bob), approval_id=approval.pk, reason="Fine.")
+    assert offered(alice) == {"take-back", "next-version"}
+    assert offered(bob) == {"take-back"}
+    url = reverse("admin:governance_approval_take_back", args=[approval.pk])
+    assert signed_in(bob).post(url, {"reason": "I overlooked the cap."}).status_code == 302
+    assert offered(alice) == {"ask"}
+    assert offered(factories.staff(Role.AUDITOR)) == set()
+
+
 def test_the_page_leads_on_to_backtests_and_launches(alice: User, draft: RuleVersion) -> None:
     page = signed_in(alice).get(page_url(draft)).content.decode()
     assert f"{reverse('admin:governance_backtest_new')}?version={draft.pk}" in page
