@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from governance.models import Rule, RuleVersion, Signal
 from governance.rules.admin import RuleAdmin, RuleVersionAdmin
+from governance.rules.enums import VersionStatus
 from governance.violations.admin import watched_table
 from governance.violations.alarm_readings import watched
 from governance.violations.alarm_test import ALPHA
@@ -154,9 +155,19 @@ def _url(name: str, args: Sequence[object]) -> str:
         return ""
 
 
-#: What is shown after the page's own sections, in this order.
+def shadow_now(version: RuleVersion, actor: Actor) -> Sequence[Section]:
+    """While it is in shadow the report is what the page is read for."""
+    return shadow_beside_live(version, actor) if version.status == VersionStatus.SHADOW else []
+
+
+def shadow_before(version: RuleVersion, actor: Actor) -> Sequence[Section]:
+    return [] if version.status == VersionStatus.SHADOW else shadow_beside_live(version, actor)
+
+
+#: What is shown before and after the page's own sections, in this order.
 RULE_SECTIONS: list[Callable[[Rule, Actor], Sequence[Section]]] = [firing]
-VERSION_SECTIONS: list[Callable[[RuleVersion, Actor], Sequence[Section]]] = [shadow_beside_live, going_on]
+VERSION_FIRST: list[Callable[[RuleVersion, Actor], Sequence[Section]]] = [going_on, shadow_now]
+VERSION_SECTIONS: list[Callable[[RuleVersion, Actor], Sequence[Section]]] = [shadow_before]
 
 
 class RulePage(RuleAdmin):
@@ -168,4 +179,8 @@ class RulePage(RuleAdmin):
 class VersionPage(RuleVersionAdmin):
     def sections(self, version: RuleVersion, request: HttpRequest) -> Sequence[Section]:
         own, actor = super().sections(version, request), self.actor(request)
-        return [*own, *(section for provider in VERSION_SECTIONS for section in provider(version, actor))]
+        return [
+            *(section for provider in VERSION_FIRST for section in provider(version, actor)),
+            *own,
+            *(section for provider in VERSION_SECTIONS for section in provider(version, actor)),
+        ]

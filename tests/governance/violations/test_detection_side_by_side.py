@@ -10,7 +10,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection, transaction
 
-from governance.models import Detection, PendingSignal, Violation
+from governance.models import Detection, LivePeriod, PendingSignal, RuleVersion, Violation
 from governance.rules.services import version_resume
 from governance.signals.models import SHARDS
 from governance.violations import tasks
@@ -92,6 +92,25 @@ def test_a_cap_holds_over_all_shards_and_nothing_is_lost() -> None:
     assert version.status == "paused"
     assert PendingSignal.objects.count() == 135
     assert Detection.objects.count() == 25
+
+
+def test_two_versions_share_one_cap_over_all_shards() -> None:
+    rule = factories.rule()
+    market = factories.market()
+    old = factories.version(rule, cap=25)
+    new = factories.version(rule, cap=25, live_since=None)
+    LivePeriod.objects.create(version=new, market=market, starts_at=START - DAY, share=50, salt="s")
+    guilds = [factories.guild(market=market) for _ in range(16)]
+    for number in range(160):
+        arrive(guilds[number % 16], number)
+    side_by_side(4)
+    assert Violation.objects.count() == 25
+    assert set(RuleVersion.objects.values_list("status", flat=True)) == {"paused"}
+    # each signal was judged once by the version in force for its guild, or waits for it
+    opened = Detection.objects.filter(outcome="opened").values_list("signal_key", flat=True)
+    waiting = PendingSignal.objects.values_list("signal_id", flat=True)
+    assert len(set(opened) | set(waiting)) == 160
+    assert set(PendingSignal.objects.values_list("version", flat=True)) == {old.pk, new.pk}
 
 
 def test_own_acts_charged_across_shards_open_one_violation_per_cooldown() -> None:
