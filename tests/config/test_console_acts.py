@@ -15,13 +15,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from governance.ledger.models import Event
-from governance.models import Delivery, Endpoint, Penalty, Violation
+from governance.models import Delivery, Draft, Endpoint, Penalty, Violation
 from guilds.accounts.enums import Role
 from guilds.console.page import admin_url, list_url
 from guilds.models import Client as Machine
 from guilds.models import Guild, User
 from tests import factories
 from tests.config import console_world
+from tests.governance.workbench import writing
 
 pytestmark = pytest.mark.django_db
 
@@ -66,6 +67,19 @@ def version_in(status: str) -> Callable[[Guild], Model]:
 
 def open_appeal(guild: Guild) -> Model:
     return console_world.appeal(console_world.penalty(factories.violation(guild, status="confirmed")))
+
+
+def waiting_approval(guild: Guild) -> Model:
+    return writing.requested(writing.analyst(), markets=(guild.market.code,))
+
+
+def waiting_draft(guild: Guild) -> Model:
+    return Draft.objects.get(pk=writing.requested(writing.analyst(), markets=(guild.market.code,)).version_id)
+
+
+def open_assignment(guild: Guild) -> Model:
+    _lesson, assignment, _attempt = console_world.taught(guild)
+    return assignment
 
 
 def open_fault(guild: Guild) -> Model:
@@ -116,6 +130,7 @@ BUTTONS = (
     Button("assign", open_appeal, ADJUDICATOR | ADMIN, "", {"user": ""}, ""),
     Button("retry", open_fault, frozenset({"reviewer", "analyst", "launcher"}), "evaluation_fault.retried"),
     Button("discard", waiting_signal, ADMIN, "quarantined_signal.discarded"),
+    Button("cancel", open_assignment, frozenset({"analyst"}), "assignment.cancelled"),
     Button("retry", waiting_signal, ADMIN, "", {}, ""),
     Button("pause", active_endpoint, ADMIN, "webhook_endpoint.paused"),
     Button("resume", paused_endpoint, ADMIN, "webhook_endpoint.resumed"),
@@ -149,6 +164,12 @@ BUTTONS = (
     ),
     Button("end", console_world.rule_exception, frozenset({"launcher", "approver"}), "rule_exception.ended"),
     Button("close", console_world.alarm, frozenset({"analyst", "approver", "launcher"}), "alarm.closed"),
+    Button("approve", waiting_draft, frozenset({"approver"}), "approval.approved"),
+    Button("refuse", waiting_draft, frozenset({"approver"}), "approval.refused"),
+    Button("withdraw", waiting_draft, frozenset({"analyst"}), "approval.withdrawn"),
+    Button("approve", waiting_approval, frozenset({"approver"}), "approval.approved"),
+    Button("refuse", waiting_approval, frozenset({"approver"}), "approval.refused"),
+    Button("withdraw", waiting_approval, frozenset({"analyst"}), "approval.withdrawn"),
     Button("retire", version_in("live"), frozenset({"launcher"}), "rule_version.retired"),
     Button("close", console_world.finding, frozenset({"analyst", "approver"}), "finding.closed"),
 )
@@ -160,6 +181,8 @@ OF_NO_MARKET = {
     "paused_version",
     "draft_version",
     "shadow_version",
+    "waiting_approval",
+    "waiting_draft",
 }
 
 
