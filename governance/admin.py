@@ -5,7 +5,7 @@ from governance.education import admin as education_admin
 from governance.education import request_admin
 from governance.insights import risk_admin
 from governance.launches import admin as launches_admin
-from governance.launches import wave_admin
+from governance.launches import gate_admin, wave_admin
 from governance.ledger import admin as ledger_admin
 from governance.notices import admin as notices_admin
 from governance.penalties import admin as penalties_admin
@@ -23,6 +23,7 @@ __all__ = [
     "backtests_admin",
     "education_admin",
     "feedback_admin",
+    "gate_admin",
     "launches_admin",
     "ledger_admin",
     "notices_admin",

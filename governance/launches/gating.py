@@ -198,6 +198,12 @@ def names(version: RuleVersion, market: Market) -> bool:
     return "*" in version.markets or market.code in version.markets
 
 
+def markets_named(version: RuleVersion) -> list[Market]:
+    """The markets the wording is meant for, as they are today."""
+    rows = Market.objects.order_by("code")
+    return list(rows if "*" in version.markets else rows.filter(code__in=version.markets))
+
+
 def spoken(wordings: Mapping[str, str], language: str) -> bool:
     """Whether there are words in the language, or in the language it is a variety of."""
     known = {tag.lower() for tag, words in wordings.items() if words.strip()}
@@ -361,7 +367,7 @@ class _Facts:
 
     @cached_property
     def _estimate(self) -> Estimate:
-        return estimate(self.version, self.all_markets, self.history)
+        return estimate(self.version, self.all_markets or markets_named(self.version), self.history)
 
 
 def shortfall(gate: Gate, hours: float | None) -> str:

@@ -1,4 +1,4 @@
-"""The pages and acts of single waves and gates; after an act the reader is back on the page of the launch."""
+"""The pages and acts of single waves; after an act the reader is back on the page of the launch."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from governance.launches import services
-from governance.launches.enums import AUTOMATIC, GateStatus, WaveStatus
-from governance.launches.forms import AssignForm, DecideForm, SignForm, WaveForm, WidenForm, pks
-from governance.launches.gating import SHORTFALL, gate_states, start_blocks
-from governance.launches.models import Gate, Wave
-from governance.launches.panels import figures_of, wave_badge
+from governance.launches.enums import WaveStatus
+from governance.launches.forms import DecideForm, WaveForm, WidenForm, pks
+from governance.launches.gating import start_blocks
+from governance.launches.models import Wave
+from governance.launches.panels import wave_badge
 from governance.launches.selectors import OPEN_WAVES
 from governance.launches.services.rollback import MAY_ROLL_BACK
 from guilds.accounts.actor import Actor
@@ -285,122 +285,3 @@ class WaveAdmin(ConsoleAdmin[Wave]):
     def roll_back(self, actor: Actor, wave: Wave, values: Mapping[str, Any]) -> Answer:
         services.wave_rollback(actor=actor, wave_id=wave.pk, reason=values["reason"])
         return admin_url(wave.launch)
-
-
-@admin.register(Gate)
-class GateAdmin(ConsoleAdmin[Gate]):
-    intro = _("What must be true before a wave goes live, and who answers for it.")
-    list_display = ("kind_shown", "launch", "team", "owner", "due_on", "status_shown")
-    list_select_related = ("launch__version__rule", "owner")
-    list_filter = (
-        ("team", ChoicesDropdownFilter),
-        ("kind", ChoicesDropdownFilter),
-        ("status", ChoicesDropdownFilter),
-    )
-    search_fields = ("launch__title",)
-    search_help_text = _("Code of the rule")
-    object_related = ("launch__version__rule__risk", "owner", "signed_by")
-    ordering = ("due_on", "id")
-    actions_detail = ("sign", "reopen", "assign")
-
-    def visible(self, actor: Actor) -> QuerySet[Gate]:
-        return Gate.objects.none() if actor.guild_id is not None else Gate.objects.all()
-
-    def matching(self, term: str) -> Q:
-        return Q(launch__version__rule__code__istartswith=term)
-
-    @display(description=_("gate"), ordering="kind")
-    def kind_shown(self, gate: Gate) -> str:
-        return gate.get_kind_display()
-
-    @display(description=_("signed"), ordering="status")
-    def status_shown(self, gate: Gate) -> str:
-        if gate.kind in AUTOMATIC:
-            return shown(Badge(_("Read from facts"), "info"))
-        return shown(
-            Badge(_("Signed"), "success") if gate.status == GateStatus.PASSED else Badge(_("Open"), "warning")
-        )
-
-    def headline(self, gate: Gate) -> str:
-        return f"{gate.get_kind_display()} · {gate.launch.version}"
-
-    def badge(self, gate: Gate) -> Badge | None:
-        state = next((one for one in gate_states(gate.launch) if one.gate.pk == gate.pk), None)
-        if state is None:
-            return None
-        return Badge(_("Passed"), "success") if state.passed else Badge(_("Open"), "warning")
-
-    def onward(self, gate: Gate, request: HttpRequest) -> Link | None:
-        return Link(_("The launch"), admin_url(gate.launch), key="l")
-
-    def facts(self, gate: Gate, request: HttpRequest) -> Sequence[Fact]:
-        state = next((one for one in gate_states(gate.launch) if one.gate.pk == gate.pk), None)
-        facts = [
-            Fact(_("Launch"), link_to(gate.launch)),
-            Fact(_("Team"), gate.get_team_display()),
-            Fact(_("Owner"), gate.owner),
-            Fact(_("Due"), gate.due_on),
-            Fact(_("As it stands"), state.reason if state else ""),
-            Fact(_("Signed by"), gate.signed_by),
-            Fact(_("Signed"), gate.signed_at),
-        ]
-        if gate.evidence_url:
-            facts.append(Fact(_("Where it can be seen"), Link(gate.evidence_url, gate.evidence_url)))
-        if gate.evidence:
-            facts.append(Fact(_("What shows that it is done"), Prose(gate.evidence)))
-        return facts
-
-    def sections(self, gate: Gate, request: HttpRequest) -> Sequence[Section]:
-        state = next((one for one in gate_states(gate.launch) if one.gate.pk == gate.pk), None)
-        rows = [Fact(label, value) for label, value in figures_of(state)] if state else []
-        if gate.figures.get(SHORTFALL):
-            rows.append(Fact(_("Why that is enough"), Prose(gate.figures[SHORTFALL])))
-        return [Section(_("The work to be expected"), rows)] if rows else []
-
-    # --- acts: whoever answers for the gate may sign it, so every role is asked and the service decides ---------------
-    @act(
-        label=_("Sign"),
-        roles=tuple(Role.values),
-        form=SignForm,
-        question=_("You answer for it that this gate is passed."),
-        done=_("Signed."),
-        when=lambda gate: gate.kind not in AUTOMATIC and gate.status == GateStatus.OPEN,
-        icon="verified",
-        variant=ActionVariant.PRIMARY,
-    )
-    def sign(self, actor: Actor, gate: Gate, values: Mapping[str, Any]) -> Answer:
-        services.gate_sign(
-            actor=actor,
-            gate_id=gate.pk,
-            evidence=values["evidence"],
-            evidence_url=values["evidence_url"],
-            capacity_hours_per_day=values.get("capacity_hours_per_day"),
-            shortfall_reason=values.get("shortfall_reason", ""),
-        )
-        return admin_url(gate.launch)
-
-    @act(
-        label=_("Reopen"),
-        roles=tuple(Role.values),
-        question=_("The signature is taken back; no wave starts before it is given anew."),
-        done=_("The gate is open again."),
-        when=lambda gate: gate.status == GateStatus.PASSED,
-        icon="lock_open",
-    )
-    def reopen(self, actor: Actor, gate: Gate, values: Mapping[str, Any]) -> Answer:
-        services.gate_reopen(actor=actor, gate_id=gate.pk, reason=values["reason"])
-        return admin_url(gate.launch)
-
-    @act(
-        label=_("Assign"),
-        roles=(Role.LAUNCHER,),
-        form=AssignForm,
-        done=_("Assigned."),
-        icon="person_add",
-    )
-    def assign(self, actor: Actor, gate: Gate, values: Mapping[str, Any]) -> Answer:
-        owner = values["owner"]
-        services.gate_assign(
-            actor=actor, gate_id=gate.pk, owner_id=owner.pk if owner else None, due_on=values["due_on"]
-        )
-        return admin_url(gate.launch)

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from governance.launches.enums import AUTOMATIC, GateStatus
-from governance.launches.gating import CAPACITY, SHORTFALL, STAFFED, shortfall
+from governance.launches.gating import CAPACITY, SHORTFALL, STAFFED, markets_named, shortfall
 from governance.launches.models import Gate
 from governance.launches.selectors import OPEN_WAVES, locked_gate
 from governance.launches.services.steps import (
@@ -132,8 +132,9 @@ def _state_capacity(gate: Gate, hours: float | None, why_not: str) -> None:
             code="capacity_missing",
         )
     waves = gate.launch.waves.filter(status__in=OPEN_WAVES)
+    version = gate.launch.version
     markets = list(Market.objects.filter(waves__in=waves).distinct().order_by("code"))
-    expected = STAFFED[gate.kind](estimate(gate.launch.version, markets))
+    expected = STAFFED[gate.kind](estimate(version, markets or markets_named(version)))
     gate.figures |= {"estimate": expected, CAPACITY: hours, SHORTFALL: why_not.strip()}
     lacking = shortfall(gate, expected.get("hours_per_day"))
     if lacking:
