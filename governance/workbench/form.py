@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from governance.engine import MeasureSpec, RuleError, RuleSpec, parse_duration
 from governance.engine.builder import from_builder
-from governance.workbench.wording import unfit
+from governance.workbench.wording import MOST_MEASURES, unfit
 
 LONGEST_SOURCE = 20_000
 MOST = 200  # of any list
@@ -126,8 +126,8 @@ class _Reading:
         if "measures" not in self.sent:
             return stored.measures
         rows = self.sent["measures"]
-        if not isinstance(rows, list) or len(rows) > MOST:
-            self.problems.append(Problem("measures", _("Measures are a list.")))
+        if not isinstance(rows, list) or len(rows) > MOST_MEASURES:
+            self.problems.append(Problem("measures", _("At most 20 measures.")))
             return stored.measures
         return tuple(self.measure(row, f"measures[{index}]") for index, row in enumerate(rows))
 

@@ -17,7 +17,8 @@ from guilds.models import Market
 
 LONGEST = {"name": 200, "violation_code": 40, "when": 20_000, "description": 10_000}
 TEXT_LENGTH = 20_000
-MOST_MEASURES = 50
+#: A few more than a rule may have: it is told that it has too many, and no more than these are ever read.
+MOST_MEASURES = 25
 MOST_TYPES = 100
 CAP_MOST = 10_000_000
 _LANGUAGE = re.compile(r"\*|[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -428,6 +429,33 @@ def test_whatever_is_sent_is_answered_in_words(alice: User, draft: RuleVersion, 
         assert answer.status_code in {200, 404, 409, 422}, (name, answer.content[:300])
         if answer.status_code != 200:
             assert answer.json()["message"], name
+
+
+@pytest.mark.parametrize(
+    "when",
+    [
+        "(" * 1_999,
+        "!" * 1_999 + "true",
+        "signal.x.matches('" + "(a+)+" * 300 + "')",
+        " && ".join(["signal.a.matches('(a|b)*c')"] * 70),
+        "[" * 900 + "]" * 900,
+        "signal.x == " + "9" * 1_900,
+        "signal.l.all(a, signal.l.all(b, signal.l.all(c, a == b)))",
+        "signal.x" + ".y" * 900,
+        "x" * 20_000,
+    ],
+    ids=range(9),
+)
+def test_a_hostile_condition_is_answered_at_once(alice: User, draft: RuleVersion, when: str) -> None:
+    ask(alice, draft, "check", {"spec": draft.spec})
+    began = time.process_time()
+    told = ask(alice, draft, "check", {"spec": {**draft.spec, "when": when}})
+    assert time.process_time() - began < 1
+    assert told["problems"][0]["message"]
+    assert ask(alice, draft, "save", {"spec": {**draft.spec, "when": when}})["problems"]
+    assert {found["key"] for found in ask(alice, draft, "save", {})["requirements"] if not found["met"]} >= {
+        "problems"
+    }
 
 
 def test_more_than_a_rule_needs_is_not_read(alice: User, draft: RuleVersion) -> None:
