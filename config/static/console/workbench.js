@@ -403,8 +403,13 @@
       return [...this.signalFields(), ...measures, ...this.aside(), ...registry];
     }
 
-    refreshFields() {
-      for (const condition of this.conditions.values()) if (!condition.builder.contains(document.activeElement)) condition.render();
+    /* Offer the fields as they are now. Where somebody is typing it waits, so that no key is lost; a choice keeps its focus. */
+    refreshFields(conditions = [...this.conditions.values()]) {
+      const at = document.activeElement;
+      const typedIn = (condition) => condition.builder.contains(at) && ["INPUT", "TEXTAREA"].includes(at.tagName);
+      conditions.filter((condition) => !typedIn(condition)).forEach((condition) => condition.render());
+      const waiting = conditions.filter(typedIn);
+      if (waiting.length) setTimeout(() => this.refreshFields(waiting), 500);
     }
 
     async learnFields() {
