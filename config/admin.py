@@ -6,11 +6,13 @@ from django.contrib import admin
 
 from config.case_pages import ViolationPage
 from config.guild_page import GuildPage
+from config.lesson_page import LessonPage
 from config.rule_pages import RulePage, VersionPage
-from governance.models import Rule, RuleVersion, Violation
+from governance.models import Lesson, Rule, RuleVersion, Violation
 from guilds.models import Guild
 
 admin.site.register(Guild, GuildPage)
+admin.site.register(Lesson, LessonPage)
 admin.site.register(Rule, RulePage)
 admin.site.register(RuleVersion, VersionPage)
 admin.site.register(Violation, ViolationPage)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from governance.models import Sanction, Standing, Violation
 from governance.penalties.kinds import KINDS
 from governance.penalties.ladders import LadderSpec, needs_second_person, points_of, start_of
+from governance.penalties.services.amnesty import STEPS, Amnesties
 from governance.violations.admin import ViolationAdmin, is_open
 from guilds.console.page import Badge, Fact, Link, Section, admin_url
 
@@ -50,7 +51,11 @@ def consequences(violation: Violation) -> Sequence[Fact]:
     now, notice = timezone.now(), violation.guild.market.regime.termination_days
     named = spec.get("second_person") or ()
     measures: list[object] = []
-    for step in ladder.rung(nth):
+    excused_by = Amnesties([violation.guild_id], [violation.rule_id]).use(violation)
+    if excused_by is not None:
+        points = 0
+        measures.append(Badge(_("amnesty: the guild has just done a lesson"), "info"))
+    for step in ladder.rung(nth) if excused_by is None else STEPS:
         kind = str(step["kind"])
         measures.append(Badge(KINDS[kind].describe(step), "danger"))
         if needs_second_person(kind, severity=violation.severity, named=named):
@@ -60,7 +65,9 @@ def consequences(violation: Violation) -> Sequence[Fact]:
     return (
         Fact(
             _("Offence"),
-            _("No. %(nth)s of this code within %(window)s")
+            _("None that counts: amnesty for “%(lesson)s”") % {"lesson": excused_by.code}
+            if excused_by
+            else _("No. %(nth)s of this code within %(window)s")
             % {"nth": nth, "window": violation.version.ladder["window"]},
         ),
         Fact(_("Points"), f"{points}"),

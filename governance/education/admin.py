@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
@@ -46,7 +46,6 @@ def is_hidden(lesson: Lesson) -> bool:
     return not is_shown(lesson)
 
 
-@admin.register(Lesson)
 class LessonAdmin(ConsoleAdmin[Lesson]):
     intro = _("What guilds are taught about a rule, in their language: text, quiz, and what passing brings.")
     list_display = (

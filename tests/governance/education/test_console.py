@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from governance.education.editor import Draft, QuestionDraft, changed, draft_from, draft_of
 from governance.education.figures import guild_figures, market_figures, question_figures
-from governance.education.services import attempt_make, fingerprint, lesson_assign, quiz_of
+from governance.education.services import attempt_make, fingerprint, lesson_assign, lesson_complete, quiz_of
 from governance.models import Assignment, Event, Lesson
 from guilds.accounts.actor import Actor
 from guilds.errors import InvalidInput
@@ -399,3 +399,26 @@ def test_the_list_of_requests_filters_by_state(taught: tuple[Lesson, list[Guild]
     ):
         listed = console.get(f"/admin/governance/assignment/?state={state}").context["cl"].result_list
         assert {row.guild for row in listed} == expected, state
+
+
+def test_the_page_tells_what_became_of_the_guilds(console: Client) -> None:
+    version = factories.version()
+    lesson = published("about", rule=version.rule)
+    page = console.get(f"/admin/governance/lesson/{lesson.pk}/change/?tab=afterwards").content.decode()
+    assert "Nobody did it yet." in page
+    lesson_assign(actor=ANALYST, lesson_id=lesson.pk, guild_ids=[factories.guild().pk], source="staff")
+    page = console.get(f"/admin/governance/lesson/{lesson.pk}/change/?tab=afterwards").content.decode()
+    assert "Asked, not done" in page
+    plain = published("plain")
+    assert "Afterwards" not in console.get(f"/admin/governance/lesson/{plain.pk}/change/").content.decode()
+
+
+def test_a_reviewer_is_told_of_an_amnesty_before_confirming(client: Client) -> None:
+    guild, version = factories.guild(), factories.version(review="human")
+    lesson = published("about", rule=version.rule, amnesty_days=30)
+    lesson_complete(actor=Actor.guild_user(factories.seat(guild)), code=lesson.code)
+    violation = factories.violation(guild, version)
+    client.force_login(factories.staff("reviewer"))
+    page = client.get(f"/admin/governance/violation/{violation.pk}/change/").content.decode()
+    assert "amnesty: the guild has just done a lesson" in page
+    assert "100 → 100" in page
