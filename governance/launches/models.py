@@ -47,6 +47,16 @@ class Launch(models.Model):
                 violation_error_message=_("This version has a launch already."),
             )
         ]
+        triggers = [
+            pgtrigger.Protect(
+                name="launch_fixed",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Condition(
+                    'OLD."salt" IS DISTINCT FROM NEW."salt" OR OLD."version_id" IS DISTINCT FROM NEW."version_id"'
+                ),
+            ),
+            pgtrigger.Protect(name="launch_kept", operation=pgtrigger.Delete),
+        ]
 
     def __str__(self) -> str:
         return self.title

@@ -443,6 +443,18 @@ def test_a_version_that_was_never_live_judges_nothing_when_it_is_resumed(wave: W
     assert services.wave_start(actor=SYSTEM, wave_id=wave.pk).status == "live"
 
 
+def test_a_launch_keeps_its_version_and_its_draw(wave: Wave) -> None:
+    """Another salt would draw another holdout; another version would inherit what was announced of this one."""
+    launches = type(wave.launch).objects
+    other = factories.draft()
+    with nothing_changes():
+        for change in ({"salt": "again"}, {"version": other}):
+            with pytest.raises(DatabaseError), transaction.atomic():
+                launches.update(**change)
+        with pytest.raises(DatabaseError), transaction.atomic():
+            launches.filter(pk=wave.launch_id)._raw_delete("default")
+
+
 # --- announcements cannot be forged -----------------------------------------------------------------------------------
 def announcement(wave: Wave, **fields: Any) -> Announcement:
     now = timezone.now()
