@@ -6,7 +6,7 @@ import datetime as dt
 import re
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -77,9 +77,14 @@ def rule_create(*, actor: Actor, code: str, name: str, risk_code: str) -> RuleVe
     risk = Risk.objects.filter(code=risk_code, retired_at__isnull=True).first()
     if risk is None:
         raise InvalidInput(_("Choose the risk this rule answers."), field="risk_code")
+    taken = Conflict(_("There is a rule %(code)s already.") % {"code": code}, field="code")
     if Rule.objects.filter(code__iexact=code).exists():
-        raise Conflict(_("There is a rule %(code)s already.") % {"code": code}, field="code")
-    rule = Rule.objects.create(code=code, name=name, risk=risk)
+        raise taken
+    try:
+        with transaction.atomic():
+            rule = Rule.objects.create(code=code, name=name, risk=risk)
+    except IntegrityError:  # by somebody else, this very moment
+        raise taken from None
     record(actor=actor, act="rule.created", obj=rule, after={"name": name, "risk": risk.code})
     spec = RuleSpec(
         code=code,
