@@ -165,7 +165,8 @@ def backtest_step(backtest_id: int) -> bool:
     try:
         return _step(backtest_id)
     except (DatabaseError, DomainError) as error:
-        _fail(backtest_id, str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__)
+        first = str(error).strip().splitlines()[:1]
+        backtest_fail(backtest_id=backtest_id, error=first[0] if first else type(error).__name__)
         return False
 
 
@@ -221,7 +222,8 @@ def _start(backtest: Backtest) -> bool:
 
 
 @transaction.atomic
-def _fail(backtest_id: int, error: str) -> None:
+def backtest_fail(*, backtest_id: int, error: str) -> None:
+    """End a run at work as failed, with what a person should read. Records backtest.failed."""
     backtest = Backtest.objects.select_for_update(of=("self",), no_key=True).get(pk=backtest_id)
     if backtest.status not in AT_WORK:
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from celery import shared_task
+from celery.exceptions import SoftTimeLimitExceeded
 from django.utils import timezone
 
 from governance.backtests import services
@@ -10,11 +11,18 @@ from governance.backtests.selectors import backtests_at_work
 from guilds.accounts.actor import Actor
 from guilds.nudges import nudge
 
+TOO_LONG = "One step took longer than a worker may: choose fewer markets, or a rule with shorter windows or fewer measures."
+
 
 @shared_task(name=services.RUN)
 def run(backtest_id: int) -> bool:
     """One step, then make room: the next is a task of its own."""
-    more = services.backtest_step(backtest_id)
+    try:
+        more = services.backtest_step(backtest_id)
+    except SoftTimeLimitExceeded:
+        # Tried again it would take as long again, and hold up what else the worker has to do
+        services.backtest_fail(backtest_id=backtest_id, error=TOO_LONG)
+        return False
     if more:
         nudge(services.RUN, backtest_id)
     return more

@@ -6,10 +6,11 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from celery.exceptions import SoftTimeLimitExceeded
 from django.db import DataError
 from django.utils import timezone
 
-from governance.backtests import steps
+from governance.backtests import steps, tasks
 from governance.backtests.models import Backtest, BacktestHit
 from governance.backtests.selectors import backtests_visible_to, hits_of
 from governance.backtests.services import (
@@ -339,3 +340,27 @@ def test_old_hits_go_but_for_those_an_approval_refers_to() -> None:
     old.refresh_from_db()
     assert old.result["totals"]["tested"]["matches"] == 1
     assert hits_forget(actor=Actor.system("test"), now=now) == 0
+
+
+def test_a_step_beyond_the_workers_time_fails_with_a_cure(monkeypatch: pytest.MonkeyPatch) -> None:
+    factories.signal(factories.guild(), time=START)
+    backtest = asked(factories.version())
+
+    def long(_: int) -> bool:
+        raise SoftTimeLimitExceeded
+
+    monkeypatch.setattr("governance.backtests.services.backtest_step", long)
+    assert tasks.run(backtest.pk) is False
+    backtest.refresh_from_db()
+    assert backtest.status == "failed"
+    assert "fewer markets" in backtest.error
+    assert tasks.go_on() == 0
+
+
+def test_the_sweep_nudges_what_is_at_work() -> None:
+    factories.signal(factories.guild(), time=START)
+    version = factories.version()
+    run(asked(version))
+    asked(version)
+    assert tasks.go_on() == 1
+    assert tasks.forget() == 0
