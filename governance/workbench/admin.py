@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from governance.rules.shadow import shadow_start
+from governance.workbench import facts
 from governance.workbench.checking import read
 from governance.workbench.dialogs import AskForm, CommentForm, NothingForm, RuleForm, ShadowForm
 from governance.workbench.endpoints import ENDPOINTS, answered
@@ -330,7 +330,7 @@ def answered_text(actor: Actor, draft: Draft, sent: Mapping[str, Any]) -> list[s
         actor=actor,
         version_id=draft.pk,
         spec=form.spec,
-        expected_written_at=dt.datetime.fromisoformat(expected) if expected else None,
+        expected_written_at=facts.moment(expected) if expected else None,
     )
     return None
 

@@ -204,6 +204,7 @@ def test_without_javascript_the_rule_is_saved_as_text(alice: User, draft: RuleVe
     late = client.post(page_url(draft), {**sent, "yaml": text.replace("< 4", "< 3")})
     assert late.status_code == 422
     assert "after you opened it" in late.content.decode()
+    assert client.post(page_url(draft), {**sent, "written_at": "then"}).status_code == 422
     faulty = client.post(page_url(draft), {"yaml": "code: ["})
     assert faulty.status_code == 422
     assert "code: [" in faulty.content.decode()
