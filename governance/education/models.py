@@ -114,7 +114,7 @@ class Assignment(models.Model):
 
 
 class Attempt(models.Model):
-    """One go at a lesson's quiz. Never changed. `answers` are the places chosen, in the order of the questions."""
+    """One go at a lesson's quiz. Never changed. `answers` maps the key of each question asked, as text, to the place chosen."""
 
     lesson = models.ForeignKey(Lesson, on_delete=models.PROTECT, related_name="attempts")
     guild = models.ForeignKey(Guild, on_delete=models.PROTECT, related_name="attempts")

@@ -30,6 +30,7 @@ from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role
 from guilds.errors import Conflict, InvalidInput, InvalidTransition, NotAllowed, NotFound
 from guilds.models import Guild
+from guilds.registry.enums import GuildStatus
 
 #: Days from the due date at which a guild is reminded: before it, on it, after it. No more often than these.
 REMINDED_AT_DAYS = (-3, 0, 3)
@@ -275,6 +276,7 @@ def assignments_remind_due(*, limit: int = 500, now: dt.datetime | None = None) 
     waiting = (
         Assignment.objects.select_for_update(of=("self",), skip_locked=True)
         .filter(OPEN, due_at__isnull=False, lesson__in=lessons_published())
+        .exclude(guild__status__in=[GuildStatus.TERMINATED, GuildStatus.LEFT])
         .annotate(gone_by=_local_day(Value(now)) - _local_day(F("due_at")))
         .filter(
             reduce(

@@ -248,9 +248,9 @@ def test_who_is_asked_late_is_not_reminded_at_once() -> None:
     assert assignments_remind_due(now=timezone.now() + 2 * DAY) == 1
 
 
-def test_nobody_is_reminded_of_what_is_done_cancelled_withdrawn_or_without_a_date() -> None:
+def test_nobody_is_reminded_of_what_is_done_cancelled_withdrawn_or_without_a_date_or_when_gone() -> None:
     lesson, old = published(), published("old")
-    done, cancelled, dateless, over = (factories.guild() for _ in range(4))
+    done, cancelled, dateless, over, gone = (factories.guild() for _ in range(5))
     due_at = timezone.now() + 5 * DAY
     assign(lesson, done, due_at=due_at)
     complete(done)
@@ -258,6 +258,8 @@ def test_nobody_is_reminded_of_what_is_done_cancelled_withdrawn_or_without_a_dat
     assignment_cancel(actor=ANALYST, assignment_id=taken_back.pk, reason="by mistake")
     assign(lesson, dateless)
     assign(old, over, due_at=due_at)
+    assign(lesson, gone, due_at=due_at)
+    Guild.objects.filter(pk=gone.pk).update(status="terminated")
     lesson_withdraw(actor=ANALYST, code="old", reason="superseded")
 
     assert assignments_remind_due(now=due_at) == 0
