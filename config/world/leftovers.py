@@ -12,6 +12,7 @@ from config.world.people import SYSTEM, People
 from config.world.population import DAY
 from config.world.replay import Replay, detect
 from governance.engine import RuleSpec
+from governance.rules.exceptions import exception_grant
 from governance.rules.models import Rule, RuleVersion
 from governance.rules.selectors import rule_by_code, version_of
 from governance.rules.services import version_create, version_pause
@@ -22,7 +23,7 @@ from governance.webhooks.enums import WebhookType
 from governance.webhooks.models import Endpoint
 from governance.webhooks.services import endpoint_create, endpoint_set_active
 
-SHADOW_DAYS = 30
+SHADOW_DAYS, EXCEPTION_DAYS = 30, 60
 
 
 def habits_plan(replay: Replay) -> None:
@@ -50,12 +51,19 @@ def _shadow(people: People) -> None:
 
 
 def leftovers_leave(replay: Replay) -> None:
-    """At the end of the year: a paused rule with signals waiting, a fault, quarantine."""
+    """At the end of the year: a paused rule with signals waiting, a rule silenced for a guild, a fault, quarantine."""
     people = replay.people
     version_pause(
         actor=people.staff["launcher"],
         version_id=version_of(rule_by_code("REC-POSE")).pk,
         reason="The brand detector takes our own spring campaign for impersonation. Paused until it has been repaired.",
+    )
+    exception_grant(
+        actor=people.staff["launcher"],
+        rule_id=rule_by_code("EDU-TRAINED").pk,
+        guild_id=replay.guilds[replay.world.portal[0].guild].pk,
+        expires_at=replay.population.today + EXCEPTION_DAYS * DAY,
+        reason="Its training moves to our new academy this quarter; the old count misses what is done there.",
     )
     signals_ingest(actor=SYSTEM, events=list(_odd_events(replay)))
     detect(shards_at_work())
