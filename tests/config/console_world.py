@@ -11,6 +11,7 @@ from django.db.models import Model
 from django.utils import timezone
 
 from appeals.models import Appeal
+from governance.backtests.services import backtest_request, backtest_step
 from governance.education.services import attempt_make, lesson_assign, questions_set
 from governance.ledger.services import Entry, record_many
 from governance.models import (
@@ -19,6 +20,7 @@ from governance.models import (
     Assessment,
     Assignment,
     Attempt,
+    Backtest,
     Band,
     Delivery,
     Draft,
@@ -50,7 +52,8 @@ GUILD_BOUND = (
     "guilds.guild guilds.guilduser governance.event governance.notice governance.penalty governance.signal"
     " governance.quarantinedsignal governance.evaluationfault governance.violation governance.delivery governance.finding"
     " governance.assessment governance.feedback governance.assignment governance.attempt"
-    " appeals.appeal governance.alarm governance.ruleexception guilds.market guilds.creator guilds.client guilds.user"
+    " appeals.appeal governance.alarm governance.backtest governance.ruleexception guilds.market guilds.creator guilds.client"
+    " guilds.user"
 ).split()
 
 
@@ -259,6 +262,19 @@ def taught(guild: Guild) -> tuple[Lesson, Assignment, Attempt]:
     return lesson, assignment, attempt
 
 
+def backtest(market: Market, *, steps: int = 20) -> Backtest:
+    """Asked for by an analyst of this market alone, and run to its end unless stopped before."""
+    analyst = Actor.staff(factories.staff("analyst", markets=[market]))
+    now = timezone.now()
+    found = backtest_request(
+        actor=analyst, version_id=factories.version().pk, since=now - dt.timedelta(days=9), until=now
+    )
+    for _ in range(steps):
+        backtest_step(found.pk)
+    found.refresh_from_db()
+    return found
+
+
 def launched(market: Market) -> list[Model]:
     """A launch that waits for its day, with a wave and a gate."""
     wave = factories.launch_ready(market)
@@ -294,6 +310,7 @@ def build() -> World:
         finding(guild),
         rule_exception(guild),
         alarm(guild),
+        backtest(here),
         *launched(here),
         *taught(guild),
         signal,

@@ -14,8 +14,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from governance.backtests.services import backtest_cancel
 from governance.ledger.models import Event
 from governance.models import Delivery, Draft, Endpoint, Penalty, Violation
+from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role
 from guilds.console.page import admin_url, list_url
 from guilds.models import Client as Machine
@@ -104,6 +106,16 @@ def paused_endpoint(guild: Guild) -> Model:
     return endpoint
 
 
+def queued_backtest(guild: Guild) -> Model:
+    return console_world.backtest(guild.market, steps=0)
+
+
+def cancelled_backtest(guild: Guild) -> Model:
+    found = console_world.backtest(guild.market, steps=0)
+    return backtest_cancel(actor=Actor.system("test"), backtest_id=found.pk)
+
+
+BACKTESTERS = frozenset({"analyst", "approver", "launcher"})
 REVIEWER, ENFORCER, ADJUDICATOR, ADMIN = (
     frozenset({role.value}) for role in (Role.REVIEWER, Role.ENFORCER, Role.ADJUDICATOR, Role.ADMIN)
 )
@@ -170,6 +182,8 @@ BUTTONS = (
     Button("approve", waiting_approval, frozenset({"approver"}), "approval.approved"),
     Button("refuse", waiting_approval, frozenset({"approver"}), "approval.refused"),
     Button("withdraw", waiting_approval, frozenset({"analyst"}), "approval.withdrawn"),
+    Button("cancel", queued_backtest, BACKTESTERS, "backtest.cancelled", required=""),
+    Button("go_on", cancelled_backtest, BACKTESTERS, "backtest.resumed", required=""),
     Button("retire", version_in("live"), frozenset({"launcher"}), "rule_version.retired"),
     Button("close", console_world.finding, frozenset({"analyst", "approver"}), "finding.closed"),
 )
