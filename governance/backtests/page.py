@@ -66,11 +66,13 @@ def _base(backtest: Backtest) -> str:
 
 
 def _totals(backtest: Backtest, result: Mapping[str, Any]) -> Section:
-    rows = [[_("Tested: %(version)s") % {"version": backtest.version}, *result["totals"]["tested"].values()]]
-    if result["totals"]["base"] is not None:
-        rows.append(
-            [_("In force: %(version)s") % {"version": _base(backtest)}, *result["totals"]["base"].values()]
-        )
+    # PostgreSQL keeps the keys of an object in an order of its own
+    columns = ("matches", "guilds", "creators")
+    tested, base = result["totals"]["tested"], result["totals"]["base"]
+    rows = [[_("Tested: %(version)s") % {"version": backtest.version}, *(tested[name] for name in columns)]]
+    if base is not None:
+        words = _("In force: %(version)s") % {"version": _base(backtest)}
+        rows.append([words, *(base[name] for name in columns)])
     note = (
         _("Errors on %(n)s signals: the condition could not be evaluated there.")
         % {"n": f"{backtest.faults:,}"}

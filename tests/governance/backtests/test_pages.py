@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -40,6 +42,10 @@ def test_a_finished_run_shows_each_part_with_its_chart_and_hits_to_open() -> Non
     ):  # fmt: skip
         assert words in html, words
     assert html.count('role="img"') == 3
+    totals = backtest.result["totals"]["tested"]
+    told = re.sub(r"<[^>]+>|\s+", " ", html[html.index("Tested: JOB v2") :])
+    assert told.split()[:6] == ["Tested:", "JOB", "v2", *map(str, (totals["matches"], totals["guilds"], 0))]
+    assert totals["matches"] > totals["guilds"] == 3
     assert "hx-trigger" not in html.split('id="backtest-progress"')[1].split(">")[0]
     signal_id = hits_of(backtest, "only_tested")[0].signal_id
     assert reverse("admin:governance_signal_change", args=[signal_id]) in html
