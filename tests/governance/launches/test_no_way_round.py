@@ -394,7 +394,7 @@ def test_a_period_is_exactly_what_the_wave_says(wave: Wave, forged: dict[str, An
     "change",
     [
         {"ends_at": None},
-        {"starts_at": timezone.now() - 30 * DAY},
+        {"starts_at": dt.datetime(2020, 1, 1, tzinfo=dt.UTC)},
         {"share": 1},
         {"holdout": 50},
         {"salt": "another"},
