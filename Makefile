@@ -26,7 +26,7 @@ demo: $(STAMPS)/demo ## start everything in the foreground, with a seeded demo w
 	@exec env GUILDHALL_ENV=demo $(BIN)/python -m config.demo
 
 test: $(STAMPS)/dev chromium ## run the whole suite; narrower: make test TESTS=tests/appeals
-	@$(BIN)/python -m pytest $(TESTS) -n auto --maxprocesses 4 --dist loadfile $(PYTEST_ARGS)
+	@$(BIN)/python -m pytest $(TESTS) -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 check: $(STAMPS)/dev ## lint, types, import borders, migrations, documents that are generated
 	$(BIN)/ruff check .

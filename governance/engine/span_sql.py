@@ -338,10 +338,12 @@ class _Span:
         return self.result(rows)
 
     def near(self) -> str:
-        """Measures count signals of every market, but only of those whom signals of the asked markets are about."""
+        """Measures count signals of every market, but only of those whom signals of the asked markets are about.
+
+        What is asked about stands by itself: a signal that names no creator is near to nobody's.
+        """
         if not self.in_markets:
             return ""
         subjects = sorted({one.subject for one in self.measures})
-        return (
-            f" AND ({' OR '.join(_NEAR.format(subject=subject, asked=self.asked) for subject in subjects)})"
-        )
+        near = [_NEAR.format(subject=subject, asked=self.asked) for subject in subjects]
+        return f" AND ({' OR '.join([f'({self.asked})', *near])})"

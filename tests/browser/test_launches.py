@@ -96,7 +96,7 @@ def test_from_plan_to_live_and_back(
             page.locator("#dialog [name=capacity_hours_per_day]").fill("4")
             page.locator("#dialog [name=shortfall_reason]").fill("A small market: one person will do.")
         page.locator("#dialog button[type=submit]").click()
-        expect(page.get_by_text("Signed.", exact=True).first).to_be_visible()
+        expect(page.get_by_role("link", name=f"Reopen {gate}", exact=True)).to_be_visible(timeout=15_000)
     expect(page.get_by_text("7 of 8 passed")).to_be_visible()
 
     dialog(page, "Announce 1")

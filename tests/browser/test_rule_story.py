@@ -213,7 +213,7 @@ def test_from_an_empty_rule_to_live_and_back(page: Page, live_server: LiveServer
             page.locator("#dialog [name=capacity_hours_per_day]").fill("4")
             page.locator("#dialog [name=shortfall_reason]").fill("One market, one guild.")
         page.locator("#dialog button[type=submit]").click()
-        expect(page.get_by_text("Signed.", exact=True).first).to_be_visible()
+        expect(page.get_by_role("link", name=f"Reopen {gate}", exact=True)).to_be_visible(timeout=15_000)
     act(page, "Announce 1")
     wave = Wave.objects.get()
     wait_for(lambda: Wave.objects.get().announced_at, "every guild to be told")

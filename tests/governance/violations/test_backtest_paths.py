@@ -202,3 +202,22 @@ def test_what_postgresql_refuses_is_judged_in_batches(monkeypatch: pytest.Monkey
     )
     opened, faults, _ = found(version, 10**9, monkeypatch)
     assert (opened, faults) == ([], 12)
+
+
+@pytest.mark.django_db
+def test_in_some_markets_a_signal_without_a_creator_is_asked_about(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found by the test above: with measures per creator only, such signals were taken for nobody's."""
+    version = factories.version(
+        when='!(n == 0 && guild.tier == "gold")',
+        measures=[{"name": "n", "window": "1m", "per": "creator", "aggregate": "count"}],
+        on=["t.one"],
+        markets=["HERE"],
+        status="draft",
+        live_since=None,
+    )
+    stored([("{}", 0, 0, 3, 0, "t.one"), ("{}", 2, 0, 3, 0, "t.one"), ("{}", 1, 0, 3, 0, "t.one")])
+
+    by_spans, by_batches = found(version, 10**9, monkeypatch), found(version, 0, monkeypatch)
+
+    assert [judged.signal_id for judged in by_spans[0]] == [2]
+    assert by_spans == by_batches
