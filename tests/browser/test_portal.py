@@ -48,7 +48,9 @@ def complaints(page: Page) -> list[str]:
 
 
 def _fits(page: Page) -> None:
-    """Nothing sticks out sideways."""
+    """Nothing sticks out sideways. Waits for the page: right after a click it may be between two documents."""
+    page.wait_for_load_state()
+    page.wait_for_function("document.documentElement !== null && document.readyState !== 'loading'")
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), (
         page.url
     )
