@@ -367,10 +367,10 @@
       return h("div", { "data-box": "when" }, made.element);
     }
 
+    /* The commonest type decides: one odd signal among hundreds must not turn a number into a text. */
     kind(types) {
       const found = types.filter((type) => type !== "null").map((type) => (["whole", "decimal"].includes(type) ? "number" : type));
-      const kinds = [...new Set(found)];
-      return kinds.length === 1 ? kinds[0] : "unknown";
+      return found.length ? found[0] : "unknown";
     }
 
     signalFields() {
