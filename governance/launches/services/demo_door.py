@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
+from governance.launches.services.steps import superseded
 from governance.ledger.services import record
 from governance.rules.enums import Door, VersionStatus
 from governance.rules.models import LivePeriod, RuleVersion
@@ -60,7 +61,7 @@ def _activate(actor: Actor, version: RuleVersion) -> RuleVersion:
             .select_related("rule")
             .filter(rule=version.rule_id, status__in=CURRENT)
         ):
-            _supersede(actor, former, version)
+            superseded(actor, former, version)
             periods_close(version=former, at=max(now, starts_at))
         LivePeriod.objects.create(version=version, starts_at=starts_at, opened_by="demo")
     version.status = VersionStatus.LIVE
@@ -82,19 +83,3 @@ def _activate(actor: Actor, version: RuleVersion) -> RuleVersion:
         },
     )
     return version
-
-
-def _supersede(actor: Actor, former: RuleVersion, successor: RuleVersion) -> None:
-    check(former.status, VersionStatus.RETIRED)
-    before = former.status
-    former.status = VersionStatus.RETIRED
-    former.status_reason = f"Succeeded by {successor.public_id}."
-    former.save(update_fields=["status", "status_reason"])
-    record(
-        actor=actor,
-        act="rule_version.retired",
-        obj=former,
-        before={"status": before},
-        after={"status": VersionStatus.RETIRED.value},
-        reason=former.status_reason,
-    )

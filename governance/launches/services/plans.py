@@ -13,7 +13,6 @@ from governance.education.services import assignments_withdraw
 from governance.launches.enums import RESPONSIBLE, GateKind, LaunchStatus, WaveStatus
 from governance.launches.models import Gate, Launch
 from governance.launches.selectors import OPEN_WAVES, locked_launch
-from governance.launches.services.announcing import take_back
 from governance.launches.services.steps import (
     LAUNCHER,
     colleague,
@@ -22,7 +21,8 @@ from governance.launches.services.steps import (
     require_reach,
     require_text,
 )
-from governance.launches.transitions import check_launch, check_wave
+from governance.launches.services.waves import give_up
+from governance.launches.transitions import check_launch
 from governance.ledger.services import record
 from governance.rules.enums import VersionStatus
 from governance.rules.selectors import locked_version
@@ -165,12 +165,7 @@ def launch_cancel(*, actor: Actor, launch_id: int, reason: str) -> Launch:
     check_launch(launch.status, LaunchStatus.CANCELLED)
     for wave in launch.waves.select_for_update(of=("self",)).filter(status__in=OPEN_WAVES).order_by("pk"):
         require_reach(actor, wave.markets.all())
-        check_wave(wave.status, WaveStatus.CANCELLED)
-        wave.status, wave.reason, wave.ended_at = WaveStatus.CANCELLED, reason, timezone.now()
-        wave.blocked_reason = ""
-        wave.save(update_fields=["status", "reason", "ended_at", "blocked_reason"])
-        take_back(actor=actor, wave=wave, reason=reason)
-        record(actor=actor, act="wave.removed", obj=wave, after={"status": wave.status}, reason=reason)
+        give_up(actor=actor, wave=wave, reason=reason, at=timezone.now())
     before = launch.status
     launch.status, launch.finished_at, launch.finished_reason = LaunchStatus.CANCELLED, timezone.now(), reason
     launch.save(update_fields=["status", "finished_at", "finished_reason"])

@@ -14,7 +14,7 @@ from governance.launches.selectors import OPEN_WAVES, clock, locked_launch, lock
 from governance.launches.services.announcing import take_back
 from governance.launches.services.plans import lessons_withdraw
 from governance.launches.services.steps import codes, market_of, require_reach, require_text
-from governance.launches.services.waves import launch_complete
+from governance.launches.services.waves import give_up, launch_complete
 from governance.launches.transitions import check_launch, check_wave
 from governance.ledger.models import Event
 from governance.ledger.services import record
@@ -54,12 +54,7 @@ def launch_rollback(*, actor: Actor, launch_id: int, reason: str) -> Launch:
     markets = _end(actor, launch, live, version, at, reason)
     for wave in waves:
         if wave.status in OPEN_WAVES:
-            check_wave(wave.status, WaveStatus.CANCELLED)
-            wave.status, wave.reason, wave.ended_at = WaveStatus.CANCELLED, reason, at
-            wave.blocked_reason = ""
-            wave.save(update_fields=["status", "reason", "ended_at", "blocked_reason"])
-            take_back(actor=actor, wave=wave, reason=reason)
-            record(actor=actor, act="wave.removed", obj=wave, after={"status": wave.status}, reason=reason)
+            give_up(actor=actor, wave=wave, reason=reason, at=at)
     before = version.status
     periods_close(version=version, at=at)
     if version.status != VersionStatus.RETIRED:

@@ -24,6 +24,7 @@ from governance.launches.services.steps import (
     require_person,
     require_reach,
     require_text,
+    superseded,
 )
 from governance.launches.services.waves import launch_complete
 from governance.launches.transitions import check_launch, check_wave
@@ -160,19 +161,7 @@ def formers_end(*, actor: Actor, version: RuleVersion, market_ids: Collection[in
     for former in formers:
         if not periods_close(version=former, at=at, market_ids=market_ids) or open_periods(former).exists():
             continue
-        check(former.status, VersionStatus.RETIRED)
-        before = former.status
-        former.status = VersionStatus.RETIRED
-        former.status_reason = f"Succeeded by {version.public_id}."
-        former.save(update_fields=["status", "status_reason"])
-        record(
-            actor=actor,
-            act="rule_version.retired",
-            obj=former,
-            before={"status": before},
-            after={"status": VersionStatus.RETIRED.value},
-            reason=former.status_reason,
-        )
+        superseded(actor, former, version)
 
 
 # --- by the clock -----------------------------------------------------------------------------------------------------

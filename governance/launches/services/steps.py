@@ -7,6 +7,9 @@ from collections.abc import Collection, Iterable
 from governance.launches.enums import LaunchStatus
 from governance.launches.models import Launch, Wave
 from governance.launches.selectors import OPEN_LAUNCHES
+from governance.rules.enums import VersionStatus
+from governance.rules.models import RuleVersion
+from governance.rules.services import move
 from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role
 from guilds.errors import InvalidInput, InvalidTransition, NotAllowed
@@ -58,3 +61,14 @@ def market_of(wave: Wave) -> int | None:
 
 
 LAUNCHER = (Role.LAUNCHER,)
+
+
+def superseded(actor: Actor, former: RuleVersion, successor: RuleVersion) -> None:
+    """Retire a locked version because another took its place. Records `rule_version.retired`."""
+    move(
+        actor,
+        former,
+        VersionStatus.RETIRED,
+        f"Succeeded by {successor.public_id}.",
+        act="rule_version.retired",
+    )

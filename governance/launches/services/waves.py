@@ -220,9 +220,16 @@ def wave_remove(*, actor: Actor, wave_id: int, reason: str) -> Wave:
     wave = locked_wave(wave_id)
     require_reach(actor, wave.markets.all())
     reason = require_text(reason)
+    give_up(actor=actor, wave=wave, reason=reason, at=timezone.now())
+    launch_complete(actor=actor, launch=wave.launch)
+    return wave
+
+
+def give_up(*, actor: Actor, wave: Wave, reason: str, at: dt.datetime) -> None:
+    """A step of whatever ends a locked wave before its start: guilds that were told hear that it does not come."""
     check_wave(wave.status, WaveStatus.CANCELLED)
     before = wave.status
-    wave.status, wave.reason, wave.ended_at = WaveStatus.CANCELLED, reason, timezone.now()
+    wave.status, wave.reason, wave.ended_at = WaveStatus.CANCELLED, reason, at
     wave.blocked_reason = ""
     wave.save(update_fields=["status", "reason", "ended_at", "blocked_reason"])
     take_back(actor=actor, wave=wave, reason=reason)
@@ -235,8 +242,6 @@ def wave_remove(*, actor: Actor, wave_id: int, reason: str) -> Wave:
         reason=reason,
         market_id=market_of(wave),
     )
-    launch_complete(actor=actor, launch=wave.launch)
-    return wave
 
 
 @transaction.atomic
