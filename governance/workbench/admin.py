@@ -19,17 +19,11 @@ from unfold.enums import ActionVariant
 from governance.rules.shadow import shadow_start
 from governance.workbench import facts
 from governance.workbench.checking import read
+from governance.workbench.decisions import Decisions
 from governance.workbench.dialogs import AskForm, CommentForm, NothingForm, RuleForm, ShadowForm
 from governance.workbench.endpoints import ENDPOINTS, answered
 from governance.workbench.models import Draft
-from governance.workbench.page import (
-    approved,
-    is_written,
-    page_context,
-    page_url,
-    stage,
-    waits,
-)
+from governance.workbench.page import is_written, page_context, page_url, stage
 from governance.workbench.selectors import (
     BEFORE_LAUNCH,
     drafts_of,
@@ -37,11 +31,8 @@ from governance.workbench.selectors import (
 )
 from governance.workbench.services import (
     approval_request,
-    approval_withdraw,
-    approve,
     comment_add,
     draft_save,
-    refuse,
     rule_create,
     version_copy,
 )
@@ -75,7 +66,7 @@ class MineFilter(DropdownFilter):
 
 
 @admin.register(Draft)
-class DraftAdmin(ConsoleAdmin[Draft]):
+class DraftAdmin(Decisions, ConsoleAdmin[Draft]):
     intro = _(
         "Rules being written, tried and approved. Begin with a new rule, or open a version and write the next one."
     )
@@ -234,60 +225,6 @@ class DraftAdmin(ConsoleAdmin[Draft]):
         return None
 
     @act(
-        label=_("Approve"),
-        roles=(Role.APPROVER,),
-        question=_(
-            "You answer for this rule with its author: its text, its condition, its examples and what it costs."
-        ),
-        done=_("Approved. It may be launched."),
-        when=waits,
-        icon="check",
-        variant=ActionVariant.PRIMARY,
-    )
-    def approve(self, actor: Actor, draft: Draft, values: Mapping[str, Any]) -> Answer:
-        approve(actor=actor, approval_id=_standing(draft), reason=values["reason"])
-        return None
-
-    @act(
-        label=_("Refuse"),
-        roles=(Role.APPROVER,),
-        question=_("The author reads your reasons and may write on."),
-        done=_("Refused. The author may write on."),
-        when=waits,
-        icon="close",
-        variant=ActionVariant.DANGER,
-    )
-    def refuse(self, actor: Actor, draft: Draft, values: Mapping[str, Any]) -> Answer:
-        refuse(actor=actor, approval_id=_standing(draft), reason=values["reason"])
-        return None
-
-    @act(
-        label=_("Withdraw"),
-        roles=(Role.ANALYST,),
-        question=_("What was asked for no longer stands. A draft may be written on."),
-        done=_("Withdrawn."),
-        when=waits,
-        icon="undo",
-    )
-    def withdraw(self, actor: Actor, draft: Draft, values: Mapping[str, Any]) -> Answer:
-        approval_withdraw(actor=actor, approval_id=_standing(draft), reason=values["reason"])
-        return None
-
-    @act(
-        label=_("Take approval back"),
-        roles=(Role.ANALYST, Role.APPROVER),
-        question=_(
-            "It can then not be launched. A draft may be written on, and is put up for approval anew."
-        ),
-        done=_("The approval no longer stands."),
-        when=approved,
-        icon="undo",
-    )
-    def take_back(self, actor: Actor, draft: Draft, values: Mapping[str, Any]) -> Answer:
-        approval_withdraw(actor=actor, approval_id=_standing(draft), reason=values["reason"])
-        return None
-
-    @act(
         label=_("Start shadow"),
         roles=(Role.LAUNCHER, Role.ANALYST),
         question=_(
@@ -333,9 +270,3 @@ def answered_text(actor: Actor, draft: Draft, sent: Mapping[str, Any]) -> list[s
         expected_written_at=facts.moment(expected) if expected else None,
     )
     return None
-
-
-def _standing(draft: Draft) -> int:
-    """The key of the approval that stands, 0 for none: the service then finds nothing."""
-    found = standing_approval(draft)
-    return found.pk if found is not None else 0

@@ -13,33 +13,22 @@ from django.utils.translation import gettext as now_
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import display
-from unfold.enums import ActionVariant
 
 from governance.engine import RuleSpec
 from governance.rules.differences import differences
 from governance.rules.policy_yaml import spec_to_yaml
 from governance.workbench.checking import compared_with
+from governance.workbench.decisions import Decisions
 from governance.workbench.enums import ApprovalStatus
 from governance.workbench.models import Approval
-from governance.workbench.page import (
-    approval_badge,
-    approved,
-    page_url,
-)
+from governance.workbench.page import approval_badge, page_url
 from governance.workbench.selectors import (
     approval_intact,
     approvals_visible_to,
     approvals_waiting,
     spec_of,
 )
-from governance.workbench.services import (
-    approval_withdraw,
-    approve,
-    refuse,
-)
 from guilds.accounts.actor import Actor
-from guilds.accounts.enums import Role
-from guilds.console.acts import Answer, act
 from guilds.console.base import ConsoleAdmin
 from guilds.console.lists import by_public_id, moment_column
 from guilds.console.page import (
@@ -71,7 +60,7 @@ class WaitingFilter(DropdownFilter):
 
 
 @admin.register(Approval)
-class ApprovalAdmin(ConsoleAdmin[Approval]):
+class ApprovalAdmin(Decisions, ConsoleAdmin[Approval]):
     intro = _("Versions put before another person, with all that was frozen for them and what they said.")
     list_display = (
         "version",
@@ -182,57 +171,3 @@ class ApprovalAdmin(ConsoleAdmin[Approval]):
             Fact(_("Errors"), f"{frozen['faults']:,}"),
             Fact(_("Result"), pretty(frozen["result"].get("totals") or frozen["result"])),
         ]
-
-    @act(
-        label=_("Approve"),
-        roles=(Role.APPROVER,),
-        question=_(
-            "You answer for this rule with its author: its text, its condition, its examples and what it costs."
-        ),
-        done=_("Approved. It may be launched."),
-        when=lambda approval: approval.status == ApprovalStatus.REQUESTED,
-        icon="check",
-        variant=ActionVariant.PRIMARY,
-    )
-    def approve(self, actor: Actor, approval: Approval, values: Mapping[str, Any]) -> Answer:
-        approve(actor=actor, approval_id=approval.pk, reason=values["reason"])
-        return None
-
-    @act(
-        label=_("Refuse"),
-        roles=(Role.APPROVER,),
-        question=_("The author reads your reasons and may write on."),
-        done=_("Refused. The author may write on."),
-        when=lambda approval: approval.status == ApprovalStatus.REQUESTED,
-        icon="close",
-        variant=ActionVariant.DANGER,
-    )
-    def refuse(self, actor: Actor, approval: Approval, values: Mapping[str, Any]) -> Answer:
-        refuse(actor=actor, approval_id=approval.pk, reason=values["reason"])
-        return None
-
-    @act(
-        label=_("Withdraw"),
-        roles=(Role.ANALYST,),
-        question=_("What was asked for no longer stands. A draft may be written on."),
-        done=_("Withdrawn."),
-        when=lambda approval: approval.status == ApprovalStatus.REQUESTED,
-        icon="undo",
-    )
-    def withdraw(self, actor: Actor, approval: Approval, values: Mapping[str, Any]) -> Answer:
-        approval_withdraw(actor=actor, approval_id=approval.pk, reason=values["reason"])
-        return None
-
-    @act(
-        label=_("Take approval back"),
-        roles=(Role.ANALYST, Role.APPROVER),
-        question=_(
-            "It can then not be launched. A draft may be written on, and is put up for approval anew."
-        ),
-        done=_("The approval no longer stands."),
-        when=lambda approval: approval.status == ApprovalStatus.APPROVED and approved(approval.version),
-        icon="undo",
-    )
-    def take_back(self, actor: Actor, approval: Approval, values: Mapping[str, Any]) -> Answer:
-        approval_withdraw(actor=actor, approval_id=approval.pk, reason=values["reason"])
-        return None

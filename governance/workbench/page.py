@@ -25,7 +25,6 @@ from governance.workbench.selectors import (
     fitting_backtest,
     reaches_all,
     spec_of,
-    standing_approval,
 )
 from governance.workbench.words import words
 from guilds.accounts.actor import Actor
@@ -51,19 +50,6 @@ def approval_badge(approval: Approval) -> Badge:
 def page_url(version: RuleVersion) -> str:
     """The version in the workbench."""
     return admin_url(Draft(pk=version.pk))
-
-
-def waits(version: RuleVersion) -> bool:
-    standing = standing_approval(version)
-    return standing is not None and standing.status == ApprovalStatus.REQUESTED
-
-
-def approved(version: RuleVersion) -> bool:
-    """Whether the version has an approval that may still be taken back."""
-    standing = standing_approval(version)
-    if standing is None or standing.status != ApprovalStatus.APPROVED:
-        return False
-    return version.status in BEFORE_LAUNCH and not version.door
 
 
 def is_written(version: RuleVersion) -> bool:
