@@ -4,17 +4,28 @@ from governance.backtests.models import Backtest, BacktestHit
 from governance.education.models import Assignment, Attempt, Completion, Lesson, Question
 from governance.launches.models import Announcement, Gate, Launch, Wave
 from governance.ledger.models import Event, EventSeal
-from governance.notices.models import Notice, Template
+from governance.notices.models import Contact, Dispatch, Notice, Template
 from governance.penalties.models import (
+    Acknowledgement,
     Band,
     BandCrossing,
+    Compensation,
     Credit,
+    Difference,
+    EnforcementCap,
+    EnforcementStop,
     Penalty,
     PointEntry,
+    Reconciliation,
+    Rectification,
     Restriction,
+    Safeguard,
     Sanction,
+    Shield,
     Standing,
 )
+from governance.quality.models import GoldenCase, Sample, SampleItem
+from governance.review.models import Absence, Case, CaseNote, Desk, Judgement, Queue, Route, Target
 from governance.risks.models import Assessment, Feedback, Risk
 from governance.rules.models import Finding, Ladder, LivePeriod, Rule, RuleException, RuleVersion
 from governance.signals.models import (
@@ -25,10 +36,12 @@ from governance.signals.models import (
     SignalSource,
 )
 from governance.violations.models import Alarm, Detection, EvaluationFault, Review, Violation
-from governance.webhooks.models import Delivery, Endpoint
+from governance.webhooks.models import Delivery, DeliveryAttempt, Endpoint, Replay
 from governance.workbench.models import Approval, Comment, Draft, Example
 
 __all__ = [
+    "Absence",
+    "Acknowledgement",
     "Alarm",
     "Announcement",
     "Approval",
@@ -39,13 +52,23 @@ __all__ = [
     "BacktestHit",
     "Band",
     "BandCrossing",
+    "Case",
+    "CaseNote",
     "Comment",
+    "Compensation",
     "Completion",
+    "Contact",
     "Credit",
     "Delivery",
+    "DeliveryAttempt",
+    "Desk",
     "Detection",
+    "Difference",
+    "Dispatch",
     "Draft",
     "Endpoint",
+    "EnforcementCap",
+    "EnforcementStop",
     "EvaluationFault",
     "Event",
     "EventSeal",
@@ -53,6 +76,8 @@ __all__ = [
     "Feedback",
     "Finding",
     "Gate",
+    "GoldenCase",
+    "Judgement",
     "Ladder",
     "Launch",
     "Lesson",
@@ -63,17 +88,27 @@ __all__ = [
     "PointEntry",
     "QuarantinedSignal",
     "Question",
+    "Queue",
+    "Reconciliation",
+    "Rectification",
+    "Replay",
     "Restriction",
     "Review",
     "Risk",
+    "Route",
     "Rule",
     "RuleException",
     "RuleVersion",
+    "Safeguard",
+    "Sample",
+    "SampleItem",
     "Sanction",
+    "Shield",
     "Signal",
     "SignalKey",
     "SignalSource",
     "Standing",
+    "Target",
     "Template",
     "Violation",
     "Wave",

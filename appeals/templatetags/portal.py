@@ -82,6 +82,7 @@ def penalty_state(penalty: Penalty) -> dict[str, str]:
     labels = {
         PenaltyStatus.HELD: ("plain", _("Not decided")),
         PenaltyStatus.SCHEDULED: ("soon", _("To come")),
+        PenaltyStatus.STAYED: ("soon", _("Waits for your appeal")),
         PenaltyStatus.FAILED: ("soon", _("To come")),
         PenaltyStatus.IN_FORCE: ("strong", _("In force")),
         PenaltyStatus.LIFTED: ("plain", _("Ended")),

@@ -13,3 +13,18 @@ class NoticeKind(TextChoices):
     LESSON_ASSIGNED = "lesson_assigned", _("Lesson assigned")
     LESSON_REMINDER = "lesson_reminder", _("Lesson still to do")
     FEEDBACK_ANSWERED = "feedback_answered", _("Feedback answered")
+
+
+class Channel(TextChoices):
+    """A way a notice reaches somebody. The portal has every notice from the moment it is issued."""
+
+    MAIL = "mail", _("Mail")
+    WEBHOOK = "webhook", _("Webhook")
+
+
+class DispatchStatus(TextChoices):
+    PENDING = "pending", _("On its way")
+    SENT = "sent", _("Handed over")
+    RECEIVED = "received", _("Received")
+    FAILED = "failed", _("Failed")
+    CANCELLED = "cancelled", _("No longer to be sent")

@@ -23,6 +23,7 @@ class PenaltyKind(TextChoices):
 class PenaltyStatus(TextChoices):
     HELD = "held", _("Held for a second person")
     SCHEDULED = "scheduled", _("Scheduled")
+    STAYED = "stayed", _("Stayed by an appeal")
     IN_FORCE = "in_force", _("In force")
     LIFTED = "lifted", _("Lifted")
     CANCELLED = "cancelled", _("Cancelled")
@@ -45,3 +46,40 @@ class CreditOutcome(TextChoices):
     NOTHING_IN_FORCE = "nothing_in_force", _("No points in force that could be taken off")
     TOO_SOON = "too_soon", _("Too soon after the last credit")
     NONE_PROMISED = "none_promised", _("The lesson brings no credit")
+
+
+class HoldReason(TextChoices):
+    """Why a penalty needs a second person."""
+
+    KIND = "kind", _("Nobody imposes this kind alone")
+    SEVERITY = "severity", _("The worst severity")
+    RULE = "rule", _("The rule asks for it")
+    SIZE = "size", _("A large guild")
+    SHIELD = "shield", _("The guild has just won an appeal")
+
+
+class RectificationStatus(TextChoices):
+    OPEN = "open", _("Open")
+    SUBMITTED = "submitted", _("The guild says it is put right")
+    MET = "met", _("Put right")
+    FAILED = "failed", _("Not put right")
+    DROPPED = "dropped", _("No longer asked for")
+
+
+class CompensationStatus(TextChoices):
+    OPEN = "open", _("To be settled")
+    SETTLED = "settled", _("Settled")
+    DECLINED = "declined", _("Nothing is owed")
+
+
+class Effect(TextChoices):
+    """What an enforcing system confirms."""
+
+    APPLIED = "applied", _("In effect there")
+    ENDED = "ended", _("No longer in effect there")
+
+
+class DifferenceKind(TextChoices):
+    MISSING = "missing", _("Ours is in force, theirs is not")
+    EXTRA = "extra", _("Theirs is in force, ours is not")
+    OTHER_END = "other_end", _("Both in force, with another end")

@@ -25,7 +25,13 @@ from guilds.models import Guild
 
 #: Statuses in which a penalty weighs on a guild or is about to.
 CURRENT = frozenset(
-    {PenaltyStatus.HELD, PenaltyStatus.SCHEDULED, PenaltyStatus.IN_FORCE, PenaltyStatus.FAILED}
+    {
+        PenaltyStatus.HELD,
+        PenaltyStatus.SCHEDULED,
+        PenaltyStatus.STAYED,
+        PenaltyStatus.IN_FORCE,
+        PenaltyStatus.FAILED,
+    }
 )
 
 

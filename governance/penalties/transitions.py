@@ -5,7 +5,8 @@ from guilds.errors import InvalidTransition
 
 TRANSITIONS: dict[S, frozenset[S]] = {
     S.HELD: frozenset({S.SCHEDULED, S.CANCELLED}),
-    S.SCHEDULED: frozenset({S.IN_FORCE, S.CANCELLED, S.REVERSED, S.FAILED}),
+    S.SCHEDULED: frozenset({S.IN_FORCE, S.STAYED, S.CANCELLED, S.REVERSED, S.FAILED}),
+    S.STAYED: frozenset({S.SCHEDULED, S.CANCELLED, S.REVERSED}),
     S.IN_FORCE: frozenset({S.LIFTED, S.REVERSED}),
     S.LIFTED: frozenset({S.REVERSED}),
     S.CANCELLED: frozenset(),

@@ -42,7 +42,13 @@ from guilds.models import Guild
 from guilds.nudges import nudge
 
 #: From these a penalty can be reversed; a held one is cancelled instead, since nobody was told of it.
-REVERSIBLE = (PenaltyStatus.SCHEDULED, PenaltyStatus.IN_FORCE, PenaltyStatus.LIFTED, PenaltyStatus.FAILED)
+REVERSIBLE = (
+    PenaltyStatus.SCHEDULED,
+    PenaltyStatus.STAYED,
+    PenaltyStatus.IN_FORCE,
+    PenaltyStatus.LIFTED,
+    PenaltyStatus.FAILED,
+)
 
 
 @transaction.atomic

@@ -15,7 +15,7 @@ from unfold.enums import ActionVariant
 
 from governance.penalties.enums import PenaltyStatus
 from governance.penalties.kinds import KINDS
-from governance.penalties.models import Band, Penalty
+from governance.penalties.models import Penalty
 from governance.penalties.selectors import penalties_visible_to
 from governance.penalties.services import (
     penalty_cancel,
@@ -35,7 +35,6 @@ from guilds.console.page import (
     Fact,
     Prose,
     Section,
-    Table,
     Variant,
     link_to,
     pretty,
@@ -46,6 +45,7 @@ from guilds.console.page import (
 STATUS_VARIANTS: dict[str, Variant] = {
     PenaltyStatus.HELD: "warning",
     PenaltyStatus.SCHEDULED: "info",
+    PenaltyStatus.STAYED: "warning",
     PenaltyStatus.IN_FORCE: "danger",
     PenaltyStatus.LIFTED: "success",
     PenaltyStatus.CANCELLED: "default",
@@ -262,21 +262,3 @@ class PenaltyAdmin(ConsoleAdmin[Penalty]):
     def cancel(self, actor: Actor, penalty: Penalty, values: Mapping[str, Any]) -> Answer:
         penalty_cancel(actor=actor, penalty_id=penalty.pk, reason=values["reason"])
         return None
-
-
-@admin.register(Band)
-class BandAdmin(ConsoleAdmin[Band]):
-    intro = _("Thresholds on the score. A guild that falls into a band gets its penalties once per crossing.")
-    list_display = ("code", "name", "at_or_below")
-    search_fields = ("code",)
-    ordering = ("-at_or_below",)
-
-    def matching(self, term: str) -> Q:
-        return Q(code__istartswith=term) | Q(name__icontains=term)
-
-    def facts(self, band: Band, request: HttpRequest) -> Sequence[Fact]:
-        return (Fact(_("Score at or below"), band.at_or_below),)
-
-    def sections(self, band: Band, request: HttpRequest) -> Sequence[Section]:
-        rows = [[KINDS[step["kind"]].describe(step)] for step in band.penalties]
-        return [Section(_("What it brings"), Table([_("Penalty")], rows, empty=_("Nothing.")))]

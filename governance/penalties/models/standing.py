@@ -1,8 +1,6 @@
-"""What a confirmed violation costs: points, standing, penalties and the restrictions they put on a guild."""
+"""Points and standing: what violations weigh, the bands a score falls into, and what each violation led to."""
 
 from __future__ import annotations
-
-import uuid
 
 from django.db import models
 from django.db.models import F, Q
@@ -10,11 +8,9 @@ from django.utils.translation import gettext_lazy as _
 
 from governance.education.models import Attempt
 from governance.ledger.models import append_only
-from governance.notices.models import Notice
-from governance.penalties.enums import CreditOutcome, PenaltyKind, PenaltyStatus, PointReason
-from governance.rules.models import RuleVersion
+from governance.penalties.enums import CreditOutcome, PointReason
 from governance.violations.models import Violation
-from guilds.models import Client, Guild, Market, User
+from guilds.models import Guild, Market
 
 
 class Standing(models.Model):
@@ -43,17 +39,29 @@ class Band(models.Model):
     """A threshold on the score. A guild whose score falls to `at_or_below` or under it gets `penalties` once per crossing.
 
     `penalties` has the form of a ladder step: [{"kind", "days"?, …}]. Without bands every guild is "healthy".
+    A market with bands of its own has those and none of the others.
     """
 
-    code = models.SlugField(max_length=40, unique=True)
+    code = models.SlugField(max_length=40)
     name = models.CharField(max_length=120)
-    at_or_below = models.IntegerField(unique=True)
+    market = models.ForeignKey(Market, null=True, blank=True, on_delete=models.PROTECT, related_name="bands")
+    at_or_below = models.IntegerField()
     penalties = models.JSONField(default=list, blank=True)
 
     ledger_type = "band"
 
     class Meta:
         ordering = ["-at_or_below"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["code", "market"], name="one_band_per_code_and_market", nulls_distinct=False
+            ),
+            models.UniqueConstraint(
+                fields=["at_or_below", "market"],
+                name="one_band_per_threshold_and_market",
+                nulls_distinct=False,
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -175,123 +183,3 @@ class BandCrossing(models.Model):
 
     def __str__(self) -> str:
         return f"{self.guild} into {self.band}"
-
-
-class Penalty(models.Model):
-    """One measure against a guild, for one confirmed violation or one band crossing. Times are aware UTC.
-
-    `params` is the ladder step as written ({"kind", "days"?, …}); `effect` is what `apply` must remember for `reverse`.
-    The penalties of one sanction share one notice; a held one has none until it is released.
-    """
-
-    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    guild = models.ForeignKey(Guild, on_delete=models.PROTECT, related_name="penalties")
-    market = models.ForeignKey(Market, on_delete=models.PROTECT, related_name="penalties")
-    violation = models.ForeignKey(Violation, on_delete=models.PROTECT, related_name="penalties")
-    version = models.ForeignKey(RuleVersion, on_delete=models.PROTECT, related_name="penalties")
-    crossing = models.ForeignKey(
-        BandCrossing,
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="penalties",
-    )
-    kind = models.CharField(max_length=24, choices=PenaltyKind)
-    params = models.JSONField(default=dict, blank=True)
-    status = models.CharField(max_length=12, choices=PenaltyStatus)
-    notice = models.ForeignKey(
-        Notice, null=True, blank=True, on_delete=models.PROTECT, related_name="penalties"
-    )
-    proposed_at = models.DateTimeField()
-    proposed_by = models.ForeignKey(
-        User,
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="proposed_penalties",
-    )
-    released_by = models.ForeignKey(
-        User,
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="released_penalties",
-    )
-    starts_at = models.DateTimeField()
-    ends_at = models.DateTimeField(null=True, blank=True)
-    applied_at = models.DateTimeField(null=True, blank=True)
-    ended_at = models.DateTimeField(null=True, blank=True, help_text=_("lifted, cancelled or reversed"))
-    effect = models.JSONField(default=dict, blank=True)
-    acknowledged_at = models.DateTimeField(null=True, blank=True)
-    acknowledged_by = models.ForeignKey(
-        Client,
-        null=True,
-        blank=True,
-        on_delete=models.PROTECT,
-        related_name="acknowledged_penalties",
-    )
-    attempts = models.PositiveSmallIntegerField(default=0)
-    last_error = models.TextField(blank=True)
-
-    ledger_type = "penalty"
-
-    class Meta:
-        ordering = ["-id"]
-        verbose_name_plural = "penalties"
-        indexes = [
-            models.Index(fields=["guild", "-id"], name="penalty_guild"),
-            models.Index(fields=["market", "status", "id"], name="penalty_market_status"),
-            models.Index(
-                fields=["starts_at", "id"],
-                name="penalty_to_apply",
-                condition=Q(status=PenaltyStatus.SCHEDULED),
-            ),
-            models.Index(
-                fields=["ends_at", "id"],
-                name="penalty_to_lift",
-                condition=Q(status=PenaltyStatus.IN_FORCE),
-            ),
-        ]
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(ends_at__isnull=True) | Q(ends_at__gte=F("starts_at")),
-                name="penalty_ends_after_start",
-            ),
-            models.CheckConstraint(
-                condition=~Q(status=PenaltyStatus.IN_FORCE) | Q(applied_at__isnull=False),
-                name="penalty_in_force_was_applied",
-            ),
-            models.CheckConstraint(
-                condition=Q(status__in=[PenaltyStatus.HELD, PenaltyStatus.CANCELLED])
-                | Q(notice__isnull=False),
-                name="penalty_has_notice_before_effect",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.get_kind_display()} · {self.guild}"
-
-
-class Restriction(models.Model):
-    """What a guild may not do, or is owed or owes, while a penalty is in force: one row each, read by enforcing systems."""
-
-    guild = models.ForeignKey(Guild, on_delete=models.PROTECT, related_name="restrictions")
-    penalty = models.OneToOneField(Penalty, on_delete=models.PROTECT, related_name="restriction")
-    kind = models.CharField(max_length=24, choices=PenaltyKind)
-    params = models.JSONField(default=dict, blank=True)
-    starts_at = models.DateTimeField()
-    ends_at = models.DateTimeField(null=True, blank=True)
-    lifted_at = models.DateTimeField(null=True, blank=True)
-
-    class Meta:
-        ordering = ["id"]
-        indexes = [
-            models.Index(
-                fields=["guild", "kind"],
-                name="restriction_active",
-                condition=Q(lifted_at__isnull=True),
-            )
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.guild}"

@@ -1,0 +1,12 @@
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+
+class SampleKind(TextChoices):
+    DECISIONS = "decisions", _("Decisions, for accuracy")
+    COVERAGE = "coverage", _("Unflagged guild-days, for coverage")
+
+
+class SampleStatus(TextChoices):
+    DRAWN = "drawn", _("Being judged")
+    CLOSED = "closed", _("Closed")
