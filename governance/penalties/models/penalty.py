@@ -77,6 +77,9 @@ class Penalty(models.Model):
     )
     attempts = models.PositiveSmallIntegerField(default=0)
     last_error = models.TextField(blank=True)
+    retry_at = models.DateTimeField(
+        null=True, blank=True, help_text=_("not tried again before; after a passing fault of the database")
+    )
 
     ledger_type = "penalty"
 
@@ -95,6 +98,16 @@ class Penalty(models.Model):
                 fields=["ends_at", "id"],
                 name="penalty_to_lift",
                 condition=Q(status=PenaltyStatus.IN_FORCE),
+            ),
+            models.Index(
+                fields=["kind", "market", "applied_at"],
+                name="penalty_started",
+                condition=Q(applied_at__isnull=False),
+            ),
+            models.Index(
+                fields=["proposed_at"],
+                name="penalty_held",
+                condition=Q(status=PenaltyStatus.HELD),
             ),
         ]
         constraints = [
