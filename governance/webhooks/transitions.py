@@ -1,12 +1,13 @@
-"""What may become of a delivery. A failed one can be sent again by hand; a delivered one never is."""
+"""What may become of a delivery. A failed one can be sent again by hand; a delivered one never is, only replayed."""
 
 from governance.webhooks.enums import DeliveryStatus as S
 from guilds.errors import InvalidTransition
 
 TRANSITIONS: dict[S, frozenset[S]] = {
-    S.PENDING: frozenset({S.PENDING, S.DELIVERED, S.FAILED}),
+    S.PENDING: frozenset({S.PENDING, S.DELIVERED, S.FAILED, S.CANCELLED}),
     S.DELIVERED: frozenset(),
     S.FAILED: frozenset({S.PENDING}),
+    S.CANCELLED: frozenset(),
 }
 
 
