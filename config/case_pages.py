@@ -12,11 +12,12 @@ from governance.models import Sanction, Standing, Violation
 from governance.penalties.kinds import KINDS
 from governance.penalties.ladders import LadderSpec, needs_second_person, points_of, start_of
 from governance.penalties.services.amnesty import STEPS, Amnesties
-from governance.violations.admin import ViolationAdmin, is_open
+from governance.review.admin import JudgedViolationAdmin
+from governance.violations.admin import is_open
 from guilds.console.page import Badge, Fact, Link, Section, admin_url
 
 
-class ViolationPage(ViolationAdmin):
+class ViolationPage(JudgedViolationAdmin):
     def sections(self, violation: Violation, request: HttpRequest) -> Sequence[Section]:
         shown = list(super().sections(violation, request))
         if is_open(violation):

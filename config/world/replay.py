@@ -31,13 +31,14 @@ from governance.penalties.services import (
     points_expire_due,
     sanctions_decide_due,
 )
+from governance.review.services import violation_confirm, violation_dismiss
 from governance.rules.enums import ReviewMode
 from governance.signals.services import signals_ingest
 from governance.violations.detection import BATCH_SIGNALS
 from governance.violations.detection_facts import shard_of
 from governance.violations.enums import ViolationStatus
 from governance.violations.models import Violation
-from governance.violations.services import detect_batch, violation_confirm, violation_dismiss
+from governance.violations.services import detect_batch
 from guilds.models import Guild
 from guilds.registry.enums import GuildStatus
 

@@ -9,8 +9,9 @@ import pytest
 
 from governance.ledger.models import Event
 from governance.models import Review, Violation
+from governance.review.services import violation_confirm, violation_dismiss
 from governance.violations.selectors import evidence_of, review_queue, violations_visible_to
-from governance.violations.services import violation_confirm, violation_dismiss, violation_overturn
+from governance.violations.services import violation_overturn
 from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role
 from guilds.errors import Conflict, DomainError, InvalidInput, InvalidTransition, NotAllowed, NotFound
