@@ -58,6 +58,9 @@ class Reveal:
     next_url: str
 
 
+#: Rows in one go at most: more would be more than a person can answer for.
+AT_ONCE = 100
+
 #: What an act's function may return: nothing, an address to go to, or something to show once.
 Answer = str | Reveal | None
 Run = Callable[[Any, Actor, Any, Mapping[str, Any]], Answer]
@@ -75,6 +78,12 @@ class Act:
     done: Any = ""
     form: type[DialogForm] = ReasonForm
     when: Callable[[Any], bool] | None = None
+    # On several rows at once, each called with the page and the row: what would follow, shown before anybody confirms; the
+    # revision the row had then, which the service is given back as `values["revision"]`; and what became of it.
+    preview: Callable[[Any, Any], Any] | None = None
+    revision: Callable[[Any, Any], int] | None = None
+    became: Callable[[Any, Any], Any] | None = None
+    at_once: int = AT_ONCE
 
     def offered(self, actor: Actor, obj: Any = None) -> bool:
         return actor.has_role(*self.roles) and (obj is None or self.when is None or self.when(obj))
@@ -91,16 +100,31 @@ def act(
     icon: str | None = None,
     variant: ActionVariant = ActionVariant.DEFAULT,
     key: str = "",
+    preview: Callable[[Any, Any], Any] | None = None,
+    revision: Callable[[Any, Any], int] | None = None,
+    became: Callable[[Any, Any], Any] | None = None,
+    at_once: int = AT_ONCE,
 ) -> Callable[[Run], Callable[..., HttpResponse]]:
     """Make a method `(self, actor, obj, values)` a button. Name it in `actions_detail` (an object) or `actions_list` (none).
 
-    `key` is the letter that presses it.
+    `key` is the letter that presses it. `preview`, `revision`, `became` and `at_once` are for `bulk_acts`, see `Act`.
     """
 
     def decorate(run: Run) -> Callable[..., HttpResponse]:
         name = run.__name__
         spec = Act(
-            name=name, label=label, roles=roles, run=run, question=question, done=done, form=form, when=when
+            name=name,
+            label=label,
+            roles=roles,
+            run=run,
+            question=question,
+            done=done,
+            form=form,
+            when=when,
+            preview=preview,
+            revision=revision,
+            became=became,
+            at_once=at_once,
         )
 
         def view(self: ConsoleAdmin[Any], request: HttpRequest, object_id: str | None = None) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""Acts on several rows at once: confirmed first, then each row on its own, with what became of it."""
+"""Acts on several rows at once: what would follow, confirmed first, then each row on its own, with what became of it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,21 @@ from guilds.errors import DomainError
 if TYPE_CHECKING:
     from guilds.console.base import ConsoleAdmin
 
-#: Rows in one go at most: more would be more than a person can answer for.
-AT_ONCE = 100
+
+@dataclass(frozen=True)
+class Chosen:
+    """A row as the reader confirms it: with its revision of now and what would follow for it."""
+
+    obj: Any
+    revision: int | None
+    preview: Any
 
 
 @dataclass(frozen=True)
 class Result:
     obj: Any
     refusal: str
+    became: Any = ""
 
     @property
     def happened(self) -> bool:
@@ -39,30 +46,27 @@ def bulk(spec: Act) -> Callable[[ConsoleAdmin[Any], HttpRequest, QuerySet[Any]],
         actor = model_admin.actor(request)
         if not actor.has_role(*spec.roles):
             raise PermissionDenied
-        chosen = list(rows[: AT_ONCE + 1])
         confirmed = "confirmed" in request.POST
+        if confirmed:
+            # What somebody else changed meanwhile may have left the list's filter: it is answered by name, not dropped.
+            named = request.POST.getlist("_selected_action")
+            rows = model_admin.get_queryset(request).filter(pk__in=named)
+        objects = list(rows[: spec.at_once + 1])
         form = spec.form(request.POST if confirmed else None, actor=actor, obj=None)
-        if len(chosen) > AT_ONCE:
+        refusal = ""
+        if len(objects) > spec.at_once:
             form.is_valid()
-            refusal = _("At most %(count)s rows at once, please.") % {"count": AT_ONCE}
-            chosen, confirmed = chosen[:AT_ONCE], False
-        else:
-            refusal = ""
+            refusal = _("At most %(count)s rows at once, please.") % {"count": spec.at_once}
+            objects, confirmed = objects[: spec.at_once], False
         results = []
         if confirmed and form.is_valid():
-            for obj in chosen:
-                try:
-                    spec.run(model_admin, actor, obj, form.cleaned_data)
-                except DomainError as error:
-                    results.append(Result(obj, error.message))
-                else:
-                    results.append(Result(obj, ""))
+            results = [_result(model_admin, spec, request, obj, form.cleaned_data) for obj in objects]
         context = {
             **model_admin.admin_site.each_context(request),
             "title": spec.label,
             "opts": model_admin.opts,
             "act": spec,
-            "chosen": chosen,
+            "chosen": [] if results else [_chosen(model_admin, spec, obj) for obj in objects],
             "form": form,
             "refusal": refusal,
             "results": results,
@@ -72,3 +76,25 @@ def bulk(spec: Act) -> Callable[[ConsoleAdmin[Any], HttpRequest, QuerySet[Any]],
 
     perform.__name__ = f"bulk_{spec.name}"
     return perform
+
+
+def _chosen(model_admin: ConsoleAdmin[Any], spec: Act, obj: Any) -> Chosen:
+    return Chosen(
+        obj,
+        spec.revision(model_admin, obj) if spec.revision else None,
+        spec.preview(model_admin, obj) if spec.preview else None,
+    )
+
+
+def _result(
+    model_admin: ConsoleAdmin[Any], spec: Act, request: HttpRequest, obj: Any, values: dict[str, Any]
+) -> Result:
+    if spec.revision:
+        # Without a number of its own a row cannot be the one that was confirmed.
+        sent = request.POST.get(f"revision-{obj.pk}", "")
+        values = values | {"revision": int(sent) if sent.isdecimal() else 0}
+    try:
+        spec.run(model_admin, model_admin.actor(request), obj, values)
+    except DomainError as error:
+        return Result(obj, error.message)
+    return Result(obj, "", spec.became(model_admin, obj) if spec.became else "")
