@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
-from zoneinfo import ZoneInfo
 
 from governance.launches.models import Announcement
+from governance.notices.periods import whole_days_after
 from governance.rules.models import RuleVersion
 from guilds.models import Market
 
@@ -21,11 +21,7 @@ def over_at(sent_at: dt.datetime, days: int, market: Market) -> dt.datetime:
 
     Without any days to wait, the moment of the notice.
     """
-    if days == 0:
-        return sent_at
-    zone = ZoneInfo(market.timezone)
-    day = sent_at.astimezone(zone).date() + dt.timedelta(days=days + 1)
-    return dt.datetime.combine(day, dt.time(), zone).astimezone(dt.UTC)
+    return whole_days_after(sent_at, days, market.timezone)
 
 
 def free_at(

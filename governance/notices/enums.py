@@ -28,3 +28,30 @@ class DispatchStatus(TextChoices):
     RECEIVED = "received", _("Received")
     FAILED = "failed", _("Failed")
     CANCELLED = "cancelled", _("No longer to be sent")
+
+
+class SourceType(TextChoices):
+    """Where the first fact of a case came from. A statement of reasons says it."""
+
+    AUTOMATIC_CHECK = "automatic_check", _("an automatic check of platform data")
+    INTEGRATION = "integration", _("data from another system of the platform")
+    USER_REPORT = "user_report", _("a report by a person or guild")
+    AUDIT = "audit", _("an audit by our staff")
+
+
+class AutomatedDecision(TextChoices):
+    """How much of a decision was taken without a person."""
+
+    FULLY = "fully", _("automatically, by the rule")
+    PARTIALLY = (
+        "partially",
+        _("by a member of our staff, after looking at the evidence; the rule sets the measure"),
+    )
+    NOT_AUTOMATED = "not_automated", _("by two members of our staff, after looking at the evidence")
+
+
+class ImmediateGround(TextChoices):
+    """Why a termination may take effect without the notice its regime asks for."""
+
+    LEGAL_DUTY = "legal_duty", _("a legal duty that obliges us to end it at once")
+    REPEATED_INFRINGEMENT = "repeated_infringement", _("repeated infringement of our terms, as shown above")

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from django.db.models import QuerySet
 
 from governance.notices.models import Notice
+from governance.notices.periods import last_moment
 from guilds.accounts.actor import Actor
 from guilds.models import Market
 
@@ -26,14 +27,21 @@ def notices_visible_to(actor: Actor) -> QuerySet[Notice]:
     return notices
 
 
-def last_moment(issued_at: dt.datetime, days: int, market: Market) -> dt.datetime:
-    """The end of the last day, in the market's own time, of a period of `days` whole days after `issued_at`; aware UTC."""
-    zone = ZoneInfo(market.timezone)
-    day = issued_at.astimezone(zone).date() + dt.timedelta(days=days)
-    return dt.datetime.combine(day, dt.time(23, 59, 59), zone).astimezone(dt.UTC)
+def appeal_deadline(issued_at: dt.datetime, market: Market) -> dt.datetime:
+    """Until when a decision told at `issued_at` can be appealed: the end of the last day of the regime's window, aware UTC.
+
+    `market.regime` is loaded.
+    """
+    return last_moment(issued_at, market.regime.appeal_days, market.timezone)
 
 
 def in_words(moment: dt.datetime, market: Market) -> str:
-    """A moment as a guild reads it: market time, with the zone named."""
+    """A moment as a guild reads it: market time, with the zone named.
+
+    In the hour that a clock turned back repeats, the distance from UTC says which of the two is meant.
+    """
     local = moment.astimezone(ZoneInfo(market.timezone))
-    return f"{local:%Y-%m-%d %H:%M} ({market.timezone})"
+    zone = market.timezone
+    if local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset():
+        zone += f", UTC{local.isoformat()[-6:]}"
+    return f"{local:%Y-%m-%d %H:%M} ({zone})"

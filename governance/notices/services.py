@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from governance.ledger.services import Entry, record, record_many
 from governance.notices.models import Notice, Template
-from governance.notices.selectors import last_moment
+from governance.notices.selectors import appeal_deadline
 from governance.notices.wording import Wordings, check_wording
 from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role
@@ -54,7 +54,7 @@ def notice_draft(
         body=body,
         statement=dict(statement),
         issued_at=now,
-        appeal_by=last_moment(now, market.regime.appeal_days, market) if appealable else None,
+        appeal_by=appeal_deadline(now, market) if appealable else None,
     )
 
 

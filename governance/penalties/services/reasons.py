@@ -14,7 +14,7 @@ from governance.education.models import Lesson
 from governance.education.selectors import in_language
 from governance.notices.enums import NoticeKind
 from governance.notices.models import Notice
-from governance.notices.selectors import in_words, last_moment
+from governance.notices.selectors import appeal_deadline, in_words
 from governance.notices.services import notice_draft, portal_url
 from governance.notices.wording import Wordings
 from governance.penalties.kinds import KINDS
@@ -94,7 +94,7 @@ def imposed_draft(
     """
     market, version = guild.market, violation.version
     language, _text = wordings.find(NoticeKind.PENALTY_IMPOSED, market.languages)
-    appeal_by = last_moment(now, market.regime.appeal_days, market)
+    appeal_by = appeal_deadline(now, market)
     automatic = violation.review == ReviewMode.AUTO
     with translation.override(language):
         detected = _("an automatic check of platform data")
