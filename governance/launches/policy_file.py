@@ -11,7 +11,7 @@ from django.db import connection, models, transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
-from governance.engine import RuleSpec, format_duration
+from governance.engine import RuleSpec
 from governance.launches.services import versions_activate_without_launch
 from governance.ledger.services import Entry, record_many
 from governance.penalties.enums import PenaltyKind
@@ -126,14 +126,8 @@ def refused(problems: Sequence[Problem]) -> InvalidInput:
 
 
 def ladder_form(ladder: LadderSpec) -> dict[str, Any]:
-    """A ladder as versions keep it, see `Ladder.spec`."""
-    return {
-        "code": ladder.code,
-        "window": format_duration(ladder.window),
-        "points": ladder.points,
-        "decay": format_duration(ladder.decay) if ladder.decay is not None else "never",
-        "steps": [[penalty.to_dict() for penalty in step] for step in ladder.steps],
-    }
+    """A ladder as versions keep it, see `Ladder.spec`: the file's form without its name."""
+    return {name: value for name, value in ladder.to_dict().items() if name != "name"}
 
 
 class _Load:
@@ -208,12 +202,17 @@ class _Load:
             )
 
     def _bands(self) -> None:
-        stored = {band.code: band for band in Band.objects.all()}
-        thresholds = {band.at_or_below: band.code for band in stored.values()}
-        for code in (spec.code for spec in self.policy.bands if spec.code in stored):
-            thresholds.pop(stored[code].at_or_below, None)
+        """A market's own bands stand beside the general ones; codes and thresholds are unique within either."""
+        stored = {
+            (band.code, band.market.code if band.market else ""): band
+            for band in Band.objects.select_related("market")
+        }
+        thresholds = {(band.at_or_below, market): code for (code, market), band in stored.items()}
+        for spec in self.policy.bands:
+            if (band := stored.get((spec.code, spec.market))) is not None:
+                thresholds.pop((band.at_or_below, spec.market), None)
         for index, spec in enumerate(self.policy.bands):
-            taken = thresholds.setdefault(spec.at_or_below, spec.code)
+            taken = thresholds.setdefault((spec.at_or_below, spec.market), spec.code)
             if taken != spec.code:
                 self.problems.append(
                     Problem(
@@ -227,16 +226,19 @@ class _Load:
             return
         # Thresholds are unique, so bands that trade places step aside first.
         for spec in self.policy.bands:
-            if spec.code in stored and stored[spec.code].at_or_below != spec.at_or_below:
-                Band.objects.filter(code=spec.code).update(at_or_below=-stored[spec.code].pk)
+            band = stored.get((spec.code, spec.market))
+            if band is not None and band.at_or_below != spec.at_or_below:
+                Band.objects.filter(pk=band.pk).update(at_or_below=-band.pk)
+        markets = dict(Market.objects.values_list("code", "pk"))
         for index, spec in enumerate(self.policy.bands):
-            band = Band(
+            wanted = Band(
                 code=spec.code,
                 name=spec.name,
+                market_id=markets[spec.market] if spec.market else None,
                 at_or_below=spec.at_or_below,
                 penalties=[penalty.to_dict() for penalty in spec.penalties],
             )
-            self._upsert(band, "band", spec.line, f"bands[{index}]")
+            self._upsert(wanted, "band", spec.line, f"bands[{index}]", market=spec.market)
 
     def _upsert(
         self,
@@ -245,28 +247,37 @@ class _Load:
         line: int,
         path: str,
         keep: frozenset[str] | set[str] = frozenset(),
+        *,
+        market: str | None = None,
     ) -> None:
-        """Create the row, or bring the stored one with the same code into line; faults go to `problems`."""
+        """Create the row, or bring the stored one with the same code into line; faults go to `problems`.
+
+        `market` is given for what has its codes per market: the market's code, empty for none.
+        """
         faults = list(_faults(wanted, line, path))
         self.problems += faults
         if faults:
             return
         model = type(wanted)
         code = str(_value(wanted, "code"))
-        stored = model._default_manager.select_for_update(no_key=True).filter(code=code).first()
+        same: dict[str, Any] = {"code": code}
+        if market is not None:
+            same["market"] = _value(wanted, "market_id")
+        shown = f"{code} in {market}" if market else code
+        stored = model._default_manager.select_for_update(no_key=True, of=("self",)).filter(**same).first()
         if stored is None:
             wanted.save(force_insert=True)
-            self._note(section, code, "created", {}, _plain(wanted, _columns(wanted, keep)))
+            self._note(section, shown, "created", {}, _plain(wanted, _columns(wanted, keep)))
             return
         differing = [name for name in _columns(wanted, keep) if _value(stored, name) != _value(wanted, name)]
         if not differing:
-            self.report.changes.append(Change(section, code, "unchanged"))
+            self.report.changes.append(Change(section, shown, "unchanged"))
             return
         before = _plain(stored, differing)
         for name in differing:
             setattr(stored, name, _value(wanted, name))
         stored.save()
-        self._note(section, code, "changed", before, _plain(stored, differing))
+        self._note(section, shown, "changed", before, _plain(stored, differing))
 
     def _note(
         self, section: str, code: str, outcome: str, before: dict[str, Any], after: dict[str, Any]
@@ -369,7 +380,7 @@ def _plain(row: models.Model, names: Sequence[str]) -> dict[str, Any]:
 def _faults(row: models.Model, line: int, path: str, only: Sequence[str] | None = None) -> Iterator[Problem]:
     """What the columns of the row refuse, such as a code that is too long."""
     names = [column.name for column in row._meta.concrete_fields]
-    left_out = [name for name in names if name not in only] if only else ["risk", "regime"]
+    left_out = [name for name in names if name not in only] if only else ["risk", "regime", "market"]
     try:
         row.clean_fields(exclude=left_out)
     except ValidationError as refusal:

@@ -6,7 +6,6 @@ database: what exists there already is passed in as `known_*`.
 """
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
 from functools import cache
 from zoneinfo import available_timezones
 
@@ -17,19 +16,22 @@ from governance.rules.policy_entries import (
     BandSpec,
     LadderSpec,
     MarketSpec,
+    MarketValues,
     PenaltySpec,
     Policy,
     RegimeSpec,
     RiskSpec,
 )
+from governance.rules.policy_ladders import read_band, read_ladder
 from governance.rules.policy_rules import EVERYWHERE, read_rule, refers
-from governance.rules.yaml_fields import Fields, Problem, Reader, compose, is_plain, line_of
+from governance.rules.yaml_fields import Fields, Problem, Reader, compose, line_of
 
 __all__ = [
     "NO_REGIME",
     "BandSpec",
     "LadderSpec",
     "MarketSpec",
+    "MarketValues",
     "PenaltySpec",
     "Policy",
     "PolicyError",
@@ -101,8 +103,12 @@ def parse_policy(
         regimes=tuple(_regime(fields, code) for code, fields in sections["regimes"]),
         markets=tuple(_market(fields, code, names["regimes"]) for code, fields in sections["markets"]),
         risks=tuple(_risk(fields, code) for code, fields in sections["risks"]),
-        ladders=tuple(_ladder(fields, code, known_kinds) for code, fields in sections["ladders"]),
-        bands=tuple(_band(fields, code, known_kinds) for code, fields in sections["bands"]),
+        ladders=tuple(
+            read_ladder(fields, code, known_kinds, names["markets"]) for code, fields in sections["ladders"]
+        ),
+        bands=tuple(
+            read_band(fields, code, known_kinds, names["markets"]) for code, fields in sections["bands"]
+        ),
         rules=tuple(read_rule(fields, code, names, known_kinds) for code, fields in sections["rules"]),
         rule_lines=tuple((code, line_of(fields.node)) for code, fields in sections["rules"]),
     )
@@ -114,7 +120,7 @@ def parse_policy(
 def _coded(top: Fields, section: str, names: set[str]) -> list[tuple[str, Fields]]:
     """The entries of a section with their codes, which join `names`; repeated codes are problems."""
     entries: list[tuple[str, Fields]] = []
-    seen: dict[str, int] = {}
+    seen: dict[tuple[str, str], int] = {}
     for fields in top.listed(section):
         if len(entries) == MAX_ENTRIES:
             fields.reader.fault(
@@ -123,12 +129,19 @@ def _coded(top: Fields, section: str, names: set[str]) -> list[tuple[str, Fields
             break
         longest, dots = _SECTIONS[section]
         code = fields.code(longest=longest, dots=dots)
-        if code in seen and code:
-            fields.fault("code", f"{code!r} stands on line {seen[code]} already", "keep one")
-        seen.setdefault(code, line_of(fields.node))
+        place = (code, _market_of(fields) if section == "bands" else "")
+        if place in seen and code:
+            fields.fault("code", f"{code!r} stands on line {seen[place]} already", "keep one")
+        seen.setdefault(place, line_of(fields.node))
         entries.append((code, fields))
-    names.update(seen)
+    names.update(code for code, _market in seen)
     return entries
+
+
+def _market_of(fields: Fields) -> str:
+    """The market a band is for, as written: bands of several markets may share their codes."""
+    node = fields.found.get("market")
+    return node.value.strip() if isinstance(node, yaml.ScalarNode) else ""
 
 
 def _regime(fields: Fields, code: str) -> RegimeSpec:
@@ -177,91 +190,3 @@ def _risk(fields: Fields, code: str) -> RiskSpec:
     )
     fields.done()
     return risk
-
-
-def _ladder(fields: Fields, code: str, kinds: Collection[str] | None) -> LadderSpec:
-    half_a_year = timedelta(days=180)
-    endless = isinstance(node := fields.found.get("decay"), yaml.ScalarNode) and node.value == "never"
-    if endless:
-        fields.take("decay")
-    ladder = LadderSpec(
-        code=code,
-        name=fields.text("name", code),
-        window=fields.duration("window", half_a_year, required=True),
-        points=fields.whole("points", 0, least=0, most=100),
-        decay=None if endless else fields.duration("decay", half_a_year),
-        steps=_steps(fields, kinds),
-        line=line_of(fields.node),
-    )
-    if ladder.window <= timedelta(0):
-        fields.fault("window", "a window is longer than nothing", "such as 180d")
-    if ladder.decay is not None and ladder.decay <= timedelta(0):
-        fields.fault("decay", "points stay for longer than nothing", "such as 180d, or never")
-    fields.done()
-    return ladder
-
-
-def _steps(fields: Fields, kinds: Collection[str] | None) -> tuple[tuple[PenaltySpec, ...], ...]:
-    node = fields.take("steps", required=True)
-    if node is None:
-        return ()
-    steps = tuple(
-        _penalties(fields.reader, rung, path, kinds)
-        for path, rung in fields.reader.items(node, fields.at("steps"))
-    )
-    if not steps and isinstance(node, yaml.SequenceNode):
-        fields.fault("steps", "a ladder needs a rung", "such as [[{kind: warning}]]")
-    return steps
-
-
-def _penalties(
-    reader: Reader, node: yaml.Node, path: str, kinds: Collection[str] | None
-) -> tuple[PenaltySpec, ...]:
-    found: list[PenaltySpec] = []
-    for place, item in reader.items(node, path):
-        fields = reader.fields(item, place)
-        if fields is None:
-            continue
-        kind = fields.text("kind", required=True)
-        if kind and kinds is not None and kind not in kinds:
-            fields.fault("kind", f"{kind!r} is not a kind of penalty", f"one of {', '.join(sorted(kinds))}")
-        days = fields.optional_whole("days", least=1, most=3650)
-        options: list[tuple[str, str | int | float | bool]] = []
-        for name in list(fields.found):
-            value = _option(fields, name) if name not in fields.taken else None
-            if value is not None:
-                options.append((name, value))
-        found.append(PenaltySpec(kind, days, tuple(options)))
-    return tuple(found)
-
-
-def _option(fields: Fields, name: str) -> str | int | float | bool | None:
-    node = fields.take(name)
-    if node is None:
-        return None
-    if not isinstance(node, yaml.ScalarNode):
-        fields.fault(name, "one value is expected")
-        return None
-    if is_plain(node) and node.value in ("true", "false"):
-        return bool(node.value == "true")
-    for read in (int, float):
-        if node.tag == f"tag:yaml.org,2002:{read.__name__}":
-            try:
-                return read(node.value)
-            except ValueError:  # YAML also writes numbers as 0x1f and .inf
-                fields.fault(name, f"{node.value!r} is not a plain number")
-                return None
-    return str(node.value)
-
-
-def _band(fields: Fields, code: str, kinds: Collection[str] | None) -> BandSpec:
-    node = fields.take("penalties")
-    band = BandSpec(
-        code=code,
-        name=fields.text("name", code, longest=120),
-        at_or_below=fields.whole("at_or_below", 0, least=0, most=100, required=True),
-        penalties=() if node is None else _penalties(fields.reader, node, fields.at("penalties"), kinds),
-        line=line_of(fields.node),
-    )
-    fields.done()
-    return band
