@@ -61,7 +61,7 @@ def consequences(violation: Violation) -> Sequence[Fact]:
         measures.append(Badge(KINDS[kind].describe(step), "danger"))
         if needs_second_person(kind, severity=violation.severity, named=named):
             measures.append(Badge(_("held for a second person"), "warning"))
-        if start_of(kind, now=now, termination_days=notice) > now:
+        if start_of(step, now=now, termination_days=notice) > now:
             measures.append(Badge(_("after %(days)s days of notice") % {"days": notice}, "info"))
     return (
         Fact(

@@ -66,7 +66,7 @@ def penalties_draft(
     for step in steps:
         held = needs_second_person(step["kind"], severity=violation.severity, named=named)
         starts_at = since or start_of(
-            step["kind"], now=now, termination_days=guild.market.regime.termination_days
+            step, now=now, termination_days=guild.market.regime.termination_days
         )
         drafts.append(
             Penalty(
