@@ -24,7 +24,7 @@ from governance.penalties.models import (
     Shield,
     Standing,
 )
-from governance.quality.models import GoldenCase, Sample, SampleItem
+from governance.quality.models import GoldenCase, Plan, Sample, SampleItem
 from governance.review.models import Absence, Case, CaseNote, Desk, Judgement, Queue, Route, Target
 from governance.risks.models import Assessment, Feedback, Risk
 from governance.rules.models import Finding, Ladder, LivePeriod, Rule, RuleException, RuleVersion
@@ -85,6 +85,7 @@ __all__ = [
     "Notice",
     "Penalty",
     "PendingSignal",
+    "Plan",
     "PointEntry",
     "QuarantinedSignal",
     "Question",

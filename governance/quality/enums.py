@@ -10,3 +10,10 @@ class SampleKind(TextChoices):
 class SampleStatus(TextChoices):
     DRAWN = "drawn", _("Being judged")
     CLOSED = "closed", _("Closed")
+
+
+class Allocation(TextChoices):
+    """How the items of a sample are shared out among its strata."""
+
+    PROPORTIONAL = "proportional", _("As many as each part is large")
+    NEYMAN = "neyman", _("More where earlier samples found more wrong")
