@@ -1,10 +1,55 @@
-"""The last lock on the door of launches, in PostgreSQL: a launched version gets a live period only when its wave has earned it.
-
-The service that starts a wave checks the same and more, with words a person can act upon; this holds for everything else that
-can write a row. It guards versions whose door is a launch; the demo's own door is another matter.
-"""
+"""What Django cannot say: the table of signals in monthly partitions, and the guard of launched periods."""
 
 from django.db import migrations
+
+TABLE = """
+CREATE TABLE governance_signal (
+    id bigint NOT NULL,
+    time timestamptz NOT NULL,
+    type varchar(200) NOT NULL,
+    source_id bigint NOT NULL,
+    event_id varchar(300) NOT NULL,
+    guild_id bigint NOT NULL,
+    named_guild_id bigint,
+    creator_id bigint,
+    market_id bigint NOT NULL,
+    data jsonb NOT NULL,
+    received_at timestamptz NOT NULL,
+    PRIMARY KEY (id, time)
+) PARTITION BY RANGE (time);
+CREATE INDEX signal_guild_time ON governance_signal (guild_id, type, time);
+CREATE INDEX signal_creator_time ON governance_signal (creator_id, type, time) WHERE creator_id IS NOT NULL;
+"""
+
+# Signals are facts: nothing rewrites them. Retention, when it comes, drops whole months.
+REFUSE = """
+CREATE FUNCTION governance_signal_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'signals are append-only';
+END $$;
+CREATE TRIGGER signal_append_only BEFORE UPDATE OR DELETE ON governance_signal
+    FOR EACH ROW EXECUTE FUNCTION governance_signal_refuse();
+"""
+
+# One month's partition, made on first need. The lock makes two importers that need the same month wait, not fail.
+PARTITION = """
+CREATE FUNCTION governance_signal_month(moment timestamptz) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE
+    first timestamp := date_trunc('month', moment AT TIME ZONE 'UTC');
+    partition text := 'governance_signal_' || to_char(first, 'YYYYMM');
+BEGIN
+    IF to_regclass(partition) IS NOT NULL THEN
+        RETURN;
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtext('governance_signal_month'));
+    IF to_regclass(partition) IS NULL THEN
+        EXECUTE format(
+            'CREATE TABLE %I PARTITION OF governance_signal FOR VALUES FROM (%L) TO (%L)',
+            partition, first AT TIME ZONE 'UTC', (first + interval '1 month') AT TIME ZONE 'UTC'
+        );
+    END IF;
+END $$;
+"""
 
 GUARD = r"""
 CREATE FUNCTION governance_live_period_guard() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -111,13 +156,4 @@ CREATE TRIGGER live_period_guard BEFORE INSERT OR UPDATE ON governance_liveperio
 FOR EACH ROW EXECUTE FUNCTION governance_live_period_guard();
 """
 
-UNGUARD = """
-DROP TRIGGER live_period_guard ON governance_liveperiod;
-DROP FUNCTION governance_live_period_guard();
-"""
-
-
-class Migration(migrations.Migration):
-    dependencies = [("governance", "0008_announcements")]
-
-    operations = [migrations.RunSQL(GUARD, UNGUARD)]
+BY_HAND = [migrations.RunSQL(sql, migrations.RunSQL.noop) for sql in (TABLE, REFUSE, PARTITION, GUARD)]
