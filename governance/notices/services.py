@@ -42,7 +42,7 @@ def notice_draft(
     With `appealable` the deadline of the market's regime is set, counted from `now`, to the end of that day in market time.
     """
     market = guild.market
-    language, text = wordings.find(kind, market.languages)
+    language, text = wordings.find(kind, market.languages, market.regime_id)
     subject, body = text.fill({"guild": str(guild), "market": market.name, **values})
     return Notice(
         guild=guild,

@@ -189,7 +189,9 @@ def penalty_acknowledge(*, actor: Actor, penalty_id: int) -> Penalty:
 
 def change_notice(*, actor: Actor, penalty: Penalty, guild: Guild, reason: str) -> None:
     """Tell the guild that a penalty it knows of is not what it was."""
-    language, _text = Wordings().find(NoticeKind.PENALTY_CHANGED, guild.market.languages)
+    language, _text = Wordings().find(
+        NoticeKind.PENALTY_CHANGED, guild.market.languages, guild.market.regime_id
+    )
     deadline = penalty.notice.appeal_by if penalty.notice else None
     notice_issue(
         actor=actor,
