@@ -14,7 +14,6 @@ from django.utils.translation import gettext as _
 
 from appeals.models import Appeal
 from config.charts import daily_chart, legend
-from config.home_parts import remembered
 from config.home_waiting import waiting_for
 from governance.models import Penalty, Signal, Violation
 from governance.penalties.selectors import penalties_visible_to
@@ -23,6 +22,7 @@ from guilds.accounts.actor import Actor
 from guilds.console.lists import in_markets
 from guilds.console.page import Badge, list_url
 from guilds.console.reader import staff_actor
+from guilds.remembering import remembered
 
 #: The figures of the flow are counted over whole tables: fresh enough for a picture, seldom enough for a million rows.
 FLOW_SECONDS = 120

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
-from django.core.cache import cache
 from django.db.models import QuerySet
 from django.utils.text import Truncator
-from redis.exceptions import RedisError
 
 from guilds.console.page import Link, Table
 
@@ -28,21 +25,6 @@ class Waiting:
     table: Table
     url: str
     begin: Link | None = None
-
-
-Kept = TypeVar("Kept")
-
-
-def remembered(key: str, seconds: int, make: Callable[[], Kept]) -> Kept:
-    """What the cache has, or what is made now. Without a cache the console is slower, not gone."""
-    try:
-        known: Kept | None = cache.get(key)
-        if known is None:
-            known = make()
-            cache.set(key, known, seconds)
-    except RedisError:
-        return make()
-    return known
 
 
 def shortened(text: str) -> str:

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from appeals.models import Appeal
 from appeals.selectors import assigned_to, open_appeals
 from config.home_governing import for_analyst, for_anybody, for_approver, for_launcher
-from config.home_parts import SHOWN, Waiting, bounded_count, remembered, shortened
+from config.home_parts import SHOWN, Waiting, bounded_count, shortened
 from governance.models import (
     Delivery,
     Endpoint,
@@ -40,6 +40,7 @@ from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role
 from guilds.console.lists import in_markets
 from guilds.console.page import Badge, Link, Table, distance, link_to, list_url, severity_badge
+from guilds.remembering import remembered
 
 BADGE_SECONDS = 15
 

@@ -18,8 +18,9 @@ from functools import cached_property
 from typing import Any, Literal
 
 from governance.engine.compiled import CompiledRule
+from governance.engine.conditions import TRUE, either
 from governance.engine.spec import Aggregate, MeasureSpec, parse_aggregate
-from governance.engine.when_sql import LARGE, TRUE, MeasureColumn, WhenCandidate, either, when_candidate
+from governance.engine.when_sql import LARGE, MeasureColumn, WhenCandidate, when_candidate
 from governance.engine.where_sql import SqlFragment, narrowing_sql, where_sql
 
 # What the row begins with

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from typing import Literal as OneOf
 
+from governance.engine.conditions import FALSE, TRUE, Condition, both, either
 from governance.engine.syntax import parse
 from governance.engine.tree import (
     Binary,
@@ -26,12 +27,11 @@ from governance.engine.tree import (
     Unary,
     path_of,
 )
-from governance.engine.where_sql import Translation, Untranslatable
+from governance.engine.where_sql import FLIPPED, Translation, Untranslatable
 
 _OPPOSITE = {"<": ">=", "<=": ">", ">": "<=", ">=": "<", "==": "<>", "!=": "="}
 _NEGATED = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _SQL = {"<": "<", "<=": "<=", ">": ">", ">=": ">=", "==": "=", "!=": "<>"}
-_FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
 
 @dataclass(frozen=True)
@@ -51,80 +51,12 @@ class MeasureColumn:
         return self.function in ("count", "distinct")
 
 
-@dataclass(frozen=True)
-class Condition:
-    """A leaf, or parts joined by AND or OR. `measured` leaves read columns of measures, others the signal alone."""
-
-    text: str = ""
-    measured: bool = False
-    joint: str = ""
-    parts: tuple[Condition, ...] = ()
-
-    @property
-    def sql(self) -> str:
-        if not self.parts:
-            return self.text
-        return "(" + f" {self.joint} ".join(part.sql for part in self.parts) + ")"
-
-    @property
-    def reads_measures(self) -> bool:
-        return self.measured or any(part.reads_measures for part in self.parts)
-
-    def without_measures(self) -> Condition:
-        """Wider: whatever measures say is possible."""
-        if self.measured:
-            return TRUE
-        if not self.parts:
-            return self
-        return _joined(self.joint, *(part.without_measures() for part in self.parts))
-
-    def split(self, column: Callable[[int], str]) -> tuple[str, list[str]]:
-        """The condition over columns, and what those columns are: the widest stretches that read the signal alone."""
-        inner: list[str] = []
-
-        def outer(condition: Condition) -> str:
-            if condition in (TRUE, FALSE) or condition.measured:
-                return condition.text
-            if condition.reads_measures:
-                return "(" + f" {condition.joint} ".join(outer(part) for part in condition.parts) + ")"
-            if condition.sql not in inner:
-                inner.append(condition.sql)
-            return column(inner.index(condition.sql))
-
-        return outer(self), inner
-
-
-TRUE = Condition("TRUE")
-FALSE = Condition("FALSE")
-
 # Beyond what facts.py evaluates a signal is an error for every rule. These are all that may be: 2,000 values or 16,384
 # characters take more room or compression; a level takes eight bytes.
 LARGE = Condition(
     "(pg_column_size(s.data) > 2000 OR pg_column_compression(s.data) IS NOT NULL"
     " OR (pg_column_size(s.data) > 250 AND jsonb_path_exists(s.data, '$.**{32}')))"
 )
-
-
-def _joined(joint: str, *parts: Condition) -> Condition:
-    """Flat, without repeats and without constants that decide nothing."""
-    neutral, final = (TRUE, FALSE) if joint == "AND" else (FALSE, TRUE)
-    kept: dict[Condition, None] = {}
-    for part in parts:
-        if part == final:
-            return final
-        if part != neutral:
-            kept |= dict.fromkeys(part.parts if part.joint == joint else (part,))
-    if not kept:
-        return neutral
-    return next(iter(kept)) if len(kept) == 1 else Condition(joint=joint, parts=tuple(kept))
-
-
-def both(*parts: Condition) -> Condition:
-    return _joined("AND", *parts)
-
-
-def either(*parts: Condition) -> Condition:
-    return _joined("OR", *parts)
 
 
 @dataclass(frozen=True)
@@ -340,7 +272,7 @@ class _Bounds:
             return None
         left, right, operator = node.left, node.right, node.operator
         if isinstance(left, Literal):
-            left, right, operator = right, left, _FLIPPED[operator]
+            left, right, operator = right, left, FLIPPED[operator]
         if not (isinstance(right, Literal) and isinstance(left, Binary) and left.operator == "/"):
             return None
         above, below = (self.whole(_doubled(side)) for side in (left.left, left.right))
@@ -404,7 +336,7 @@ def _measure_and_number(node: Node, names: Any) -> tuple[str, str, Literal] | No
         return None
     left, right, operator = node.left, node.right, node.operator
     if isinstance(left, Literal):
-        left, right, operator = right, left, _FLIPPED[operator]
+        left, right, operator = right, left, FLIPPED[operator]
     left = _doubled(left) or left
     if not (isinstance(left, Name) and left.name in names and isinstance(right, Literal)):
         return None

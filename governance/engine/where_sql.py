@@ -20,7 +20,8 @@ from governance.engine.tree import Binary, Call, ListOf, Literal, Logic, Name, N
 
 # Below this, a whole number compares with any JSON number as doubles do, whatever the number's own form
 _EXACT = 2**53
-_FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
+#: A comparison read from the other side.
+FLIPPED = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
 
 @dataclass(frozen=True)
@@ -111,10 +112,10 @@ class Translation:
         left, right, operator = node.left, node.right, node.operator
         if operator == "in":
             return self.membership(left, right)
-        if operator not in _FLIPPED:
+        if operator not in FLIPPED:
             raise Untranslatable
         if isinstance(left, Literal):
-            left, right, operator = right, left, _FLIPPED[operator]
+            left, right, operator = right, left, FLIPPED[operator]
         if not isinstance(right, Literal):
             raise Untranslatable
         if operator == "==":

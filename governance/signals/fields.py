@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, TypeVar
 
-from django.core.cache import cache
-from redis.exceptions import RedisError
-
 from governance.engine.literals import is_identifier, text_literal
 from governance.signals.models import Signal
+from guilds.remembering import remembered
+
+Learned = TypeVar("Learned")
 
 #: Signals looked at per type, the last stored first.
 SAMPLE = 2_000
@@ -84,20 +84,9 @@ def _ids(markets: Collection[int] | None) -> list[int] | None:
     return None if markets is None else sorted(markets)
 
 
-Learned = TypeVar("Learned")
-
-
 def _kept(what: str, asked: Any, learn: Callable[[], Learned]) -> Learned:
-    """What the cache has, or what is learned now; without a cache slower, not gone."""
-    key = f"signal-{what}:{hashlib.sha256(repr(asked).encode('utf-8', 'surrogatepass')).hexdigest()}"
-    try:
-        found: Learned | None = cache.get(key)
-        if found is None:
-            found = learn()
-            cache.set(key, found, KEPT_SECONDS)
-    except RedisError:
-        return learn()
-    return found
+    digest = hashlib.sha256(repr(asked).encode("utf-8", "surrogatepass")).hexdigest()
+    return remembered(f"signal-{what}:{digest}", KEPT_SECONDS, learn)
 
 
 def _stored(markets: Collection[int] | None) -> Any:
