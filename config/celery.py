@@ -56,6 +56,7 @@ SWEEPS: tuple[tuple[str, timedelta | crontab], ...] = (
     ("governance.penalties.apply_due", timedelta(seconds=15)),
     ("governance.penalties.lift_due", timedelta(seconds=15)),
     ("governance.penalties.trained_due", timedelta(seconds=60)),
+    ("governance.penalties.escalate_due", timedelta(seconds=60)),
     ("governance.penalties.credit_due", timedelta(seconds=60)),
     ("governance.education.remind_due", crontab(minute="37")),
     ("governance.signals.retry_quarantine", timedelta(seconds=60)),

@@ -136,7 +136,7 @@ def test_statements_do_not_multiply_with_the_batch(django_assert_max_num_queries
     for _ in range(40):
         factories.violation(factories.guild(), version, status="confirmed", evidence=False)
     services.sanctions_decide_due(limit=100)
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(13):
         assert services.penalties_apply_due() == 40
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         assert services.penalties_lift_due(now=timezone.now() + 8 * DAY) == 40
