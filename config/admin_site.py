@@ -174,6 +174,7 @@ SECTIONS: tuple[tuple[Any, tuple[Item, ...]], ...] = (
         (
             (_("Webhooks"), "webhook", "admin:governance_endpoint_changelist", ""),
             (_("Deliveries"), "outbox", "admin:governance_delivery_changelist", ""),
+            (_("Replays"), "replay", "admin:governance_replay_changelist", ""),
             (_("Ledger"), "menu_book", "admin:governance_event_changelist", ""),
             (_("Staff"), "badge", "admin:guilds_user_changelist", ""),
             (_("Guild users"), "group", "admin:guilds_guilduser_changelist", ""),

@@ -67,6 +67,7 @@ SWEEPS: tuple[tuple[str, timedelta | crontab], ...] = (
     ("governance.signals.ensure_partitions", crontab(hour="0", minute="11")),
     ("governance.backtests.go_on", timedelta(seconds=60)),
     ("governance.backtests.forget", crontab(hour="3", minute="19")),
+    ("governance.webhooks.forget", crontab(hour="3", minute="43")),
     ("governance.insights.assess_risks", crontab(minute="41")),
 )
 

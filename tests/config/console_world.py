@@ -34,6 +34,7 @@ from governance.models import (
     Notice,
     Penalty,
     QuarantinedSignal,
+    Replay,
     Risk,
     RuleException,
     RuleVersion,
@@ -145,6 +146,18 @@ def delivery(of: Guild, status: str = "failed") -> Delivery:
         name="Payout", url="https://payout.example.test/", secret="whsec_x", types=["penalty.applied"]
     )
     return Delivery.objects.create(endpoint=endpoint, event=event(of), status=status, attempts=3)
+
+
+def replay(of: Endpoint) -> Replay:
+    now = timezone.now()
+    return Replay.objects.create(
+        endpoint=of,
+        since=now - dt.timedelta(days=2),
+        until=now,
+        types=of.types,
+        reason="The receiver lost its database.",
+        asked_at=now,
+    )
 
 
 def event(of: Guild, act: str = "penalty.applied") -> Event:
@@ -323,6 +336,7 @@ def build() -> World:
         Template.objects.create(kind="appeal_received", language="xx", subject="S", body="B"),
         appeal(imposed),
         sent.endpoint,
+        replay(sent.endpoint),
         sent,
         sent.event,
     ]
