@@ -1,5 +1,6 @@
 """Which status of a penalty may follow which."""
 
+from governance.penalties.enums import CompensationStatus
 from governance.penalties.enums import PenaltyStatus as S
 from guilds.errors import InvalidTransition
 
@@ -21,3 +22,17 @@ def check(old: str, new: str) -> None:
         raise InvalidTransition(
             f"A penalty that is {S(old).label.lower()} cannot become {S(new).label.lower()}."
         )
+
+
+COMPENSATION_TRANSITIONS: dict[CompensationStatus, frozenset[CompensationStatus]] = {
+    CompensationStatus.OPEN: frozenset({CompensationStatus.SETTLED, CompensationStatus.DECLINED}),
+    # Opened again when more of the same penalty falls than was settled.
+    CompensationStatus.SETTLED: frozenset({CompensationStatus.OPEN}),
+    CompensationStatus.DECLINED: frozenset({CompensationStatus.OPEN}),
+}
+
+
+def check_compensation(old: str, new: str) -> None:
+    """Raise InvalidTransition unless a compensation in status `old` may become `new`."""
+    if CompensationStatus(new) not in COMPENSATION_TRANSITIONS[CompensationStatus(old)]:
+        raise InvalidTransition("This compensation is settled already.")

@@ -1,14 +1,15 @@
-"""What people of the platform and enforcing systems do to a single penalty."""
+"""What people of the platform do to a single penalty."""
 
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import transaction
-from django.utils import timezone
+from django.utils import timezone, translation
 
-from governance.ledger.services import record
+from governance.ledger.services import record, record_many
 from governance.notices.enums import NoticeKind
 from governance.notices.selectors import in_words
 from governance.notices.services import notice_issue, notices_send, portal_url
@@ -18,9 +19,11 @@ from governance.penalties.enums import PenaltyStatus
 from governance.penalties.kinds import KINDS
 from governance.penalties.models import Penalty
 from governance.penalties.selectors import case_participants, lock_guilds, points_left, standing_of
+from governance.penalties.services.drafts import begin_anew
 from governance.penalties.services.reasons import imposed_draft, measures_in_words
+from governance.penalties.services.undoing import rectifications_drop
 from guilds.accounts.actor import Actor
-from guilds.accounts.enums import Role, Scope
+from guilds.accounts.enums import Role
 from guilds.errors import InvalidInput, InvalidTransition, NotAllowed
 from guilds.models import Guild
 from guilds.nudges import nudge
@@ -78,11 +81,9 @@ def penalty_release(*, actor: Actor, penalty_id: int, reason: str) -> Penalty:
             "You took part in this case; another person must release it.", code="second_person_required"
         )
     now = timezone.now()
-    delay = now - penalty.proposed_at
     penalty.status = PenaltyStatus.SCHEDULED
     penalty.released_by_id = actor.user_id
-    penalty.starts_at += delay
-    penalty.ends_at = penalty.ends_at + delay if penalty.ends_at else None
+    begin_anew(penalty, guild, now=now)
     standing = standing_of(guild.pk)
     draft = imposed_draft(
         guild=guild,
@@ -125,6 +126,7 @@ def _cancelled(actor: Actor, penalty: Penalty, reason: str) -> Penalty:
     penalty.ended_at = timezone.now()
     penalty.save(update_fields=["status", "ended_at"])
     _record(actor, "penalty.cancelled", penalty, {"status": before}, {"status": "cancelled"}, reason)
+    record_many(actor=actor, entries=rectifications_drop([penalty], reason=reason))
     return penalty
 
 
@@ -168,31 +170,19 @@ def penalty_retry(*, actor: Actor, penalty_id: int, reason: str) -> Penalty:
     return penalty
 
 
-@transaction.atomic
-def penalty_acknowledge(*, actor: Actor, penalty_id: int) -> Penalty:
-    """The enforcing system confirms that the penalty has effect there. Repeating it changes nothing.
-
-    Records penalty.acknowledged the first time.
-    """
-    if actor.kind != "client" or Scope.PENALTIES_ACK not in actor.scopes:
-        raise NotAllowed("Only an enforcing system with the scope penalties:ack may acknowledge.")
-    penalty, _guild = locked(penalty_id)
-    if penalty.status not in (PenaltyStatus.IN_FORCE, PenaltyStatus.LIFTED):
-        raise InvalidTransition("Only a penalty that has taken effect can be acknowledged.")
-    if penalty.acknowledged_at is None:
-        penalty.acknowledged_at = timezone.now()
-        penalty.acknowledged_by_id = actor.client_id
-        penalty.save(update_fields=["acknowledged_at", "acknowledged_by"])
-        _record(actor, "penalty.acknowledged", penalty, {}, {"at": penalty.acknowledged_at.isoformat()}, "")
-    return penalty
-
-
-def change_notice(*, actor: Actor, penalty: Penalty, guild: Guild, reason: str) -> None:
-    """Tell the guild that a penalty it knows of is not what it was."""
+def change_notice(
+    *, actor: Actor, penalty: Penalty, guild: Guild, reason: str, also: Sequence[Penalty] = ()
+) -> None:
+    """Tell the guild that a penalty it knows of, and `also` others for the same reason, are not what they were."""
     language, _text = Wordings().find(
         NoticeKind.PENALTY_CHANGED, guild.market.languages, guild.market.regime_id
     )
     deadline = penalty.notice.appeal_by if penalty.notice else None
+    changed = [penalty, *also]
+    with translation.override(language):
+        measures = "\n".join(
+            f"{measures_in_words(language, [one], guild)}: {one.get_status_display()}" for one in changed
+        )
     notice_issue(
         actor=actor,
         guild=guild,
@@ -202,10 +192,14 @@ def change_notice(*, actor: Actor, penalty: Penalty, guild: Guild, reason: str) 
         values={
             "rule": penalty.version.name,
             "reason": reason,
-            "measures": f"{measures_in_words(language, [penalty], guild)}: {penalty.get_status_display()}",
+            "measures": measures,
             "score": standing_of(guild.pk)["score"],
             "appeal_by": in_words(deadline, guild.market) if deadline else "–",
             "appeal_url": portal_url(f"penalties/{penalty.public_id}/"),
         },
-        statement={"status": penalty.status, "reason": reason},
+        statement={
+            "status": penalty.status,
+            "reason": reason,
+            "penalties": [str(one.public_id) for one in changed],
+        },
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from django.db import transaction
 from django.db.models import Max, Min, Q, Sum
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from governance.education.models import Attempt
@@ -15,6 +16,7 @@ from governance.ledger.services import Entry, record_many
 from governance.penalties.enums import CreditOutcome, PointReason
 from governance.penalties.models import Credit, PointEntry
 from governance.penalties.selectors import lock_guilds
+from governance.penalties.services.past import WEIGHT, fallen_violations
 from governance.penalties.services.points import Standings
 from governance.rules.enums import Severity
 from governance.rules.models import RuleVersion
@@ -32,7 +34,6 @@ class Weight:
     violation_id: int
     code: str
     charged: int
-    charged_at: dt.datetime
     left: int
 
 
@@ -117,10 +118,8 @@ def spend(
     return entries
 
 
-def weights_of(
-    guild_ids: Iterable[int], *, now: dt.datetime, charged_by: dt.datetime | None = None
-) -> dict[int, list[Weight]]:
-    """Per guild the violations a credit may lighten, charged at `charged_by` at the latest, the oldest first.
+def weights_of(guild_ids: Iterable[int], *, now: dt.datetime) -> dict[int, list[Weight]]:
+    """Per guild the violations a credit may lighten, the oldest first.
 
     Points of S1 are left out, and those whose time is over though the sweep has not come by yet.
     """
@@ -128,17 +127,14 @@ def weights_of(
         PointEntry.objects.filter(guild_id__in=list(guild_ids))
         .exclude(violation__severity=Severity.S1)
         .values("guild_id", "violation_id", "violation__code")
-        .annotate(left=Sum("points"), charged=Min("pk"), charged_at=Min("at"), expires=Max("expires_at"))
+        .annotate(left=Sum("points"), charged=Min("pk"), expires=Max("expires_at"))
         .filter(Q(expires__isnull=True) | Q(expires__gt=now), left__gt=0)
         .order_by("charged")
     )
     found: dict[int, list[Weight]] = {}
     for row in rows:
-        if charged_by is None or row["charged_at"] <= charged_by:
-            weight = Weight(
-                row["violation_id"], row["violation__code"], row["charged"], row["charged_at"], row["left"]
-            )
-            found.setdefault(row["guild_id"], []).append(weight)
+        weight = Weight(row["violation_id"], row["violation__code"], row["charged"], row["left"])
+        found.setdefault(row["guild_id"], []).append(weight)
     return found
 
 
@@ -163,26 +159,104 @@ def last_given(guild_ids: Iterable[int]) -> dict[tuple[int, int], dt.datetime]:
     return {(guild_id, lesson_id): moment for guild_id, lesson_id, moment in rows}
 
 
-def credits_spent_again(guild: Guild, violation_id: int, *, now: dt.datetime) -> list[PointEntry]:
-    """Unsaved entries for credits that a violation just overturned had used up.
+def credits_spent_again(guild: Guild, *, now: dt.datetime) -> list[PointEntry]:
+    """Unsaved entries for credits that fallen violations had used up.
 
-    Without that violation they would have gone to the next oldest points of the time; they go there now.
+    Every credit is spent anew, in the order they were earned, on what still stands: without the fallen ones it would have
+    gone to the next oldest points of its time. What a violation gets more by that than it has is given to it now. Nothing is
+    ever taken away again, and points that have expired meanwhile are gone anyway.
     """
-    freed: dict[Credit, int] = {}
-    used = PointEntry.objects.filter(violation=violation_id, reason=PointReason.CREDIT, credit__isnull=False)
-    for entry in used.select_related("credit__attempt__lesson").order_by("pk"):
-        if entry.credit is not None:
-            freed[entry.credit] = freed.get(entry.credit, 0) - entry.points
-    entries: list[PointEntry] = []
-    for credit, points in freed.items():
-        lesson = credit.attempt.lesson
-        weights = weights_of([guild.pk], now=now, charged_by=credit.decided_at).get(guild.pk, [])
-        for weight in weights:
-            weight.left += sum(entry.points for entry in entries if entry.violation_id == weight.violation_id)
-        codes = codes_of({lesson.rule_id})
-        wanted = codes.get(lesson.rule_id, set()) if lesson.rule_id is not None else set()
-        entries += spend(credit, points, weights, codes=wanted, now=now)
+    fallen = fallen_violations(guild.pk)
+    standing = [weight for weight in _charged(guild.pk) if weight.violation_id not in fallen]
+    earned = list(
+        Credit.objects.filter(guild=guild, points__gt=0)
+        .select_related("attempt__lesson")
+        .order_by("decided_at", "pk")
+    )
+    used = PointEntry.objects.filter(guild=guild, reason=PointReason.CREDIT).exclude(violation_id__in=fallen)
+    spent = dict(used.values_list("violation_id").annotate(sum=-Sum("points")).order_by())
+    free = sum(credit.points for credit in earned) - sum(spent.values())
+    if free <= 0:
+        return []
+    codes = codes_of({credit.attempt.lesson.rule_id for credit in earned})
+    room = {weight.violation_id: weight.charged_points for weight in standing}
+    shares: dict[int, list[tuple[Credit, int]]] = {}
+    for credit in earned:
+        budget = credit.points
+        wanted = codes.get(credit.attempt.lesson.rule_id or 0, set())
+        for weight in standing:
+            in_force = weight.expires_at is None or weight.expires_at > credit.decided_at
+            if weight.code in wanted and weight.charged_at <= credit.decided_at and in_force:
+                taken = min(budget, room[weight.violation_id])
+                if taken > 0:
+                    budget -= taken
+                    room[weight.violation_id] -= taken
+                    shares.setdefault(weight.violation_id, []).append((credit, taken))
+    entries = []
+    for weight in standing:
+        due = sum(taken for _credit, taken in shares.get(weight.violation_id, []))
+        due = min(due - spent.get(weight.violation_id, 0), weight.left, free)
+        if weight.expires_at is not None and weight.expires_at <= now:
+            continue
+        for credit, taken in reversed(shares.get(weight.violation_id, [])):
+            part = min(taken, due)
+            if part > 0:
+                due -= part
+                free -= part
+                entries.append(
+                    PointEntry(
+                        guild=guild,
+                        violation_id=weight.violation_id,
+                        points=-part,
+                        reason=PointReason.CREDIT,
+                        undoes_id=weight.charged,
+                        credit=credit,
+                        at=now,
+                    )
+                )
     return entries
+
+
+@dataclass
+class Charged:
+    """A violation that credits may lighten: what it was charged, with reductions, and what is left of that."""
+
+    violation_id: int
+    code: str
+    charged: int
+    charged_at: dt.datetime
+    expires_at: dt.datetime | None
+    charged_points: int
+    left: int
+
+
+def _charged(guild_id: int) -> list[Charged]:
+    """All that was ever charged to the guild but S1, the oldest first."""
+    rows = (
+        PointEntry.objects.filter(guild_id=guild_id)
+        .exclude(violation__severity=Severity.S1)
+        .values("violation_id", "violation__code")
+        .annotate(
+            charged=Min("pk"),
+            charged_at=Min("at"),
+            expires=Max("expires_at"),
+            weighed=Coalesce(Sum("points", filter=Q(reason__in=WEIGHT)), 0),
+            left=Sum("points"),
+        )
+        .order_by("charged")
+    )
+    return [
+        Charged(
+            row["violation_id"],
+            row["violation__code"],
+            row["charged"],
+            row["charged_at"],
+            row["expires"],
+            row["weighed"],
+            row["left"],
+        )
+        for row in rows
+    ]
 
 
 def _entry(guild: Guild, credit: Credit, entries: Iterable[PointEntry], *, score: int) -> Entry:

@@ -161,7 +161,7 @@ def test_two_overturns_one_after_another_add_up(adjudicator: Actor) -> None:
     services.penalty_overturn(
         actor=adjudicator, penalty_id=two.penalties.get(kind="warning").pk, reason="wrong"
     )
-    assert Penalty.objects.get(kind="traffic_limit").status == "reversed"
+    assert set(Penalty.objects.filter(kind="traffic_limit").values_list("status", flat=True)) == {"reversed"}
     assert state(guild) | {"points": []} == {
         "status": "active",
         "tier": "standard",
