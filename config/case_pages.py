@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from django.http import HttpRequest
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from governance.models import Sanction, Standing, Violation
-from governance.penalties.kinds import KINDS
-from governance.penalties.ladders import LadderSpec, needs_second_person, points_of, start_of
-from governance.penalties.services.amnesty import STEPS, Amnesties
+from governance.models import Violation
+from governance.penalties.services.preview import Measure, preview
+from governance.penalties.step_words import duration_words
 from governance.review.admin import JudgedViolationAdmin
 from governance.violations.admin import is_open
 from guilds.console.page import Badge, Fact, Link, Section, admin_url
@@ -31,48 +29,45 @@ class ViolationPage(JudgedViolationAdmin):
 
 
 def consequences(violation: Violation) -> Sequence[Fact]:
-    """The rung the violation would land on, its points and penalties. A preview: the decision itself counts anew."""
-    spec = violation.version.spec
-    ladder = LadderSpec.read(violation.version.ladder, severity=violation.severity)
-    nth = (
-        1
-        + Sanction.objects.filter(
-            guild_id=violation.guild_id,
-            code=violation.code,
-            reversed_at__isnull=True,
-            amnesty=False,
-            violation__occurred_at__gt=violation.occurred_at - ladder.window,
-            violation__occurred_at__lte=violation.occurred_at,
-        ).count()
-    )
-    share = spec.get("share") if violation.creator_id else None
-    points = points_of(ladder, share)
-    standing = Standing.objects.filter(guild_id=violation.guild_id).first()
-    score = standing.score if standing else 100
-    now, notice = timezone.now(), violation.guild.market.regime.termination_days
-    named = spec.get("second_person") or ()
-    measures: list[object] = []
-    excused_by = Amnesties([violation.guild_id], [violation.rule_id]).use(violation)
-    if excused_by is not None:
-        points = 0
-        measures.append(Badge(_("amnesty: the guild has just done a lesson"), "info"))
-    for step in ladder.rung(nth) if excused_by is None else STEPS:
-        kind = str(step["kind"])
-        measures.append(Badge(KINDS[kind].describe(step), "danger"))
-        if needs_second_person(kind, severity=violation.severity, named=named):
-            measures.append(Badge(_("held for a second person"), "warning"))
-        if start_of(step, now=now, termination_days=notice) > now:
-            measures.append(Badge(_("after %(days)s days of notice") % {"days": notice}, "info"))
+    """Everything confirming would lead to now, reckoned by the code that decides."""
+    found = preview(violation)
+    exposure = found.exposure
     return (
         Fact(
             _("Offence"),
-            _("None that counts: amnesty for “%(lesson)s”") % {"lesson": excused_by.code}
-            if excused_by
+            _("None that counts: amnesty for “%(lesson)s”") % {"lesson": found.lesson}
+            if found.lesson
             else _("No. %(nth)s of this code within %(window)s")
-            % {"nth": nth, "window": violation.version.ladder["window"]},
+            % {"nth": found.nth, "window": duration_words(found.window)},
         ),
-        Fact(_("Points"), f"{points}"),
-        Fact(_("Score of the guild"), f"{score} → {score - points}"),
-        Fact(_("Penalties"), measures or Badge(_("None"))),
+        Fact(_("Points"), f"{found.points}"),
+        Fact(_("Score of the guild"), f"{found.score_before} → {found.score_after}"),
+        Fact(_("Bands it falls into"), [Badge(name, "danger") for name in found.bands] or Badge(_("None"))),
+        Fact(_("Penalties"), [_measure(measure) for measure in found.measures] or Badge(_("None"))),
+        Fact(
+            _("Touched"),
+            _(
+                "%(held)s creators held, %(creators)s streaming, %(hours)s live hours, %(revenue)s gift revenue in 30 days"
+            )
+            % {
+                "held": f"{exposure.creators_held:,}",
+                "creators": f"{exposure.creators:,}",
+                "hours": f"{exposure.live_hours_30d:,.0f}",
+                "revenue": f"{exposure.gift_revenue_30d:,.0f}",
+            },
+        ),
+        Fact(_("At the next offence"), [Badge(words) for words in found.next_measures] or Badge(_("None"))),
+        *(Fact(_("Note"), note) for note in found.notes),
         Fact(_("The guild"), Link(_("Everything about it"), admin_url(violation.guild))),
     )
+
+
+def _measure(measure: Measure) -> list[object]:
+    """What, until when, and whether somebody else must agree first."""
+    shown: list[object] = [Badge(measure.words, "danger")]
+    if measure.band:
+        shown.append(Badge(_("for the band %(band)s") % {"band": measure.band}, "info"))
+    if measure.held is not None:
+        shown.append(Badge(_("held for a second person: %(why)s") % {"why": measure.held.label}, "warning"))
+    shown += [_("from"), measure.starts_at]
+    return [*shown, _("until"), measure.ends_at] if measure.ends_at else shown

@@ -44,12 +44,15 @@ def change_list(visit: Visit) -> HttpResponse:
         {
             "section": "changes",
             "page": shown,
-            "rows": [_row(one, letters[str(one.public_id)], language) for one in announcements],
+            "rows": [
+                _row(one, letters[str(one.public_id)], language, visit.guild.market.code)
+                for one in announcements
+            ],
         },
     )
 
 
-def _row(announcement: Announcement, letter: Notice, language: str) -> dict[str, Any]:
+def _row(announcement: Announcement, letter: Notice, language: str, market: str) -> dict[str, Any]:
     wave = announcement.wave
     version = wave.launch.version
     taken_back = wave.status in {WaveStatus.CANCELLED, WaveStatus.ROLLED_BACK} or not any(
@@ -58,6 +61,7 @@ def _row(announcement: Announcement, letter: Notice, language: str) -> dict[str,
     wording_language, wording = in_language(
         {str(tag): str(words) for tag, words in version.text.items()}, language
     )
+    costs = costs_in_words(language, version.ladder, market=market)
     return {
         "name": version.name,
         "rule": version.rule.code,
@@ -67,7 +71,7 @@ def _row(announcement: Announcement, letter: Notice, language: str) -> dict[str,
         "in_force": wave.status == WaveStatus.LIVE and not taken_back,
         "wording": wording,
         "wording_language": wording_language,
-        "costs": [line.removeprefix("- ") for line in costs_in_words(language, version.ladder).splitlines()],
+        "costs": [line.removeprefix("- ") for line in costs.splitlines()],
         "lessons": []
         if taken_back
         else [

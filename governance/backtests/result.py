@@ -139,11 +139,15 @@ def precision_of(backtest: Backtest, side: Side, code: str) -> dict[str, Any]:
 def penalties_of(backtest: Backtest) -> dict[str, Any]:
     """What the tested wording's ladder would have led to, had every hit been confirmed.
 
-    The nth hit of a guild within the ladder's window takes the nth rung and the points; guilds start with nothing, bands of
-    the score, decay of points, amnesties and overturned appeals are left out.
+    The nth hit of a guild within the ladder's window takes the nth rung and the points of its market; guilds start with
+    nothing, bands of the score, decay of points, amnesties and overturned appeals are left out.
     """
     spec = backtest.spec
-    ladder = LadderSpec.read(backtest.version.ladder, severity=spec["violation"]["severity"])
+    written, severity = backtest.version.ladder, spec["violation"]["severity"]
+    ladders = {"": LadderSpec.read(written, severity=severity)}
+    for code in written.get("by_market") or ():
+        ladders[code] = LadderSpec.read(written, severity=severity, market=code)
+    widest = max(ladder.window for ladder in ladders.values())
     points, guilds = 0, 0
     kinds: Counter[str] = Counter()
     guild_now: int | None = None
@@ -151,16 +155,20 @@ def penalties_of(backtest: Backtest) -> dict[str, Any]:
     rows = (
         BacktestHit.objects.filter(backtest=backtest, side=Side.TESTED)
         .order_by("guild_id", "occurred_at", "id")
-        .values_list("guild_id", "creator_id", "occurred_at")
+        .values_list("guild_id", "creator_id", "occurred_at", "market__code")
     )
-    for guild_id, creator_id, moment in rows.iterator(chunk_size=5_000):
+    for guild_id, creator_id, moment, market in rows.iterator(chunk_size=5_000):
         if guild_now != guild_id:
             guild_now, guilds = guild_id, guilds + 1
             seen.clear()
-        while seen and seen[0] <= moment - ladder.window:
+        ladder = ladders.get(market) or ladders[""]
+        while seen and seen[0] <= moment - widest:
             seen.popleft()
         seen.append(moment)
-        kinds.update(step["kind"] for step in ladder.rung(len(seen)))
+        nth = len(seen)
+        if ladder.window < widest:
+            nth = sum(1 for earlier in seen if earlier > moment - ladder.window)
+        kinds.update(step["kind"] for step in ladder.rung(nth))
         points += points_of(ladder, spec.get("share") if creator_id else None)
     note = "Every hit taken as confirmed, guilds starting from nothing; bands of the score, decay and amnesties left out."
     return {"kinds": dict(sorted(kinds.items())), "points": points, "guilds": guilds, "note": note}

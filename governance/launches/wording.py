@@ -19,25 +19,31 @@ from governance.notices.models import Notice
 from governance.notices.selectors import in_words
 from governance.notices.services import notice_draft, portal_url
 from governance.notices.wording import Wordings
-from governance.penalties.services.reasons import clause, described
+from governance.penalties.services.reasons import clause
+from governance.penalties.step_words import step_words
 from guilds.models import Guild, Market
 
 #: Where a guild reads what is to change, below the portal.
 CHANGES_PATH = "changes/"
 
 
-def costs_in_words(language: str, ladder: Mapping[str, Any]) -> str:
-    """A version's ladder in words, one line per step and one for the points."""
-    steps: Sequence[Sequence[Mapping[str, Any]]] = ladder.get("steps") or []
-    points = int(ladder.get("points") or 0)
+def costs_in_words(language: str, ladder: Mapping[str, Any], *, market: str = "") -> str:
+    """A version's ladder as it is in a market, in words: one line per step and one for the points."""
+    own = (ladder.get("by_market") or {}).get(market, {})
+    steps: Sequence[Sequence[Mapping[str, Any]]] = own.get("steps") or ladder.get("steps") or []
+    points = int(own.get("points", ladder.get("points")) or 0)
+    if ladder.get("red_line"):
+        steps = steps[-1:]
     with translation.override(language):
         lines = [
             (
-                _("step %(place)d and beyond: %(what)s")
+                _("every time: %(what)s")
+                if ladder.get("red_line")
+                else _("step %(place)d and beyond: %(what)s")
                 if place == len(steps)
                 else _("step %(place)d: %(what)s")
             )
-            % {"place": place, "what": ", ".join(described(language, penalty) for penalty in step)}
+            % {"place": place, "what": ", ".join(step_words(penalty) for penalty in step)}
             for place, step in enumerate(steps, start=1)
         ]
         if points:
@@ -94,7 +100,7 @@ class Announcer:
         assert self.announcement.told_at is not None  # the database holds it for announcements of this kind
         return self._rule() | {
             "clause": clause(self.version.text, market.languages),
-            "costs": costs_in_words(language, self.version.ladder),
+            "costs": costs_in_words(language, self.version.ladder, market=market.code),
             "starts_at": in_words(self.announcement.told_at, market),
             "lessons": self._lessons(language, market),
         }

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from governance.engine import parse_duration
+from governance.notices.periods import GROUND_KEY, termination_begins
 from governance.penalties.enums import HoldReason, PenaltyKind
 from governance.penalties.kinds import KINDS
 from governance.rules.enums import Severity
 from governance.rules.models import RuleVersion
+from guilds.models import Market
 
 Step = Mapping[str, Any]
 #: What may keep a pending penalty from starting, as a step's `stops` names it.
@@ -105,11 +107,6 @@ def hold_reason_of(
     return None
 
 
-def needs_second_person(kind: str, *, severity: str, named: Collection[str]) -> bool:
-    """As `hold_reason_of`, for a guild that is neither large nor shielded."""
-    return hold_reason_of(kind, severity=severity, named=named) is not None
-
-
 #: What a shield keeps from starting by itself, wherever it stands on the ladder.
 HARSHEST = frozenset({PenaltyKind.SUSPENSION.value, PenaltyKind.CLEAR_OUT.value})
 
@@ -119,12 +116,21 @@ def grace_of(step: Step) -> dt.timedelta:
     return parse_duration(step["grace"]) if step.get("grace") else dt.timedelta(0)
 
 
-def start_of(step: Step, *, now: dt.datetime, termination_days: int) -> dt.datetime:
-    """When it takes effect: at once or after its grace; termination not before the notice period of the regime is over."""
-    notice = (
-        dt.timedelta(days=termination_days) if step["kind"] == PenaltyKind.CLEAR_OUT else dt.timedelta(0)
+def start_of(step: Step, *, now: dt.datetime, market: Market) -> dt.datetime:
+    """When it takes effect: at once or after its grace; termination not before the notice period of the regime is over.
+
+    `market.regime` is loaded.
+    """
+    starts_at = now + grace_of(step)
+    if step["kind"] != PenaltyKind.CLEAR_OUT:
+        return starts_at
+    told = termination_begins(
+        now,
+        termination_days=market.regime.termination_days,
+        timezone=market.timezone,
+        immediate_ground=step.get(GROUND_KEY),
     )
-    return now + max(notice, grace_of(step))
+    return max(starts_at, told)
 
 
 def end_of(step: Step, *, starts_at: dt.datetime, window: dt.timedelta) -> dt.datetime | None:

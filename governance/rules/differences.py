@@ -194,18 +194,37 @@ def _wording(old: RuleSpec, new: RuleSpec) -> Iterator[str]:
 
 # -- what it costs
 def _ladder(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[str]:
+    yield from _changed(_("Ladder's name"), old.get("name"), new.get("name"))
+    yield from _costs(_("Ladder"), old, new)
+    lines = {True: _("a red line: the last step every time"), False: _("step by step")}
+    yield from _changed(_("Ladder"), *(lines[bool(one.get("red_line"))] for one in (old, new)))
+    before, after = old.get("by_market") or {}, new.get("by_market") or {}
+    for market in sorted(before.keys() | after.keys()):
+        label = _("Ladder in %(market)s") % {"market": market}
+        yield from _costs(
+            label, before.get(market) or {}, after.get(market) or {}, everywhere=_("as everywhere")
+        )
+
+
+def _costs(
+    ladder: str, old: Mapping[str, Any], new: Mapping[str, Any], *, everywhere: str | None = None
+) -> Iterator[str]:
+    """What differs in window, points, decay and steps. `everywhere` stands for what a market leaves to the rest."""
     labels = {
-        "name": _("Ladder's name"),
-        "window": _("Ladder: violations are counted over"),
-        "points": _("Ladder: points"),
-        "decay": _("Ladder: points leave after"),
+        "window": _("%(ladder)s: violations are counted over"),
+        "points": _("%(ladder)s: points"),
+        "decay": _("%(ladder)s: points leave after"),
     }
     for name, label in labels.items():
-        yield from _changed(label, old.get(name), new.get(name))
+        yield from _changed(label % {"ladder": ladder}, *(one.get(name, everywhere) for one in (old, new)))
     before, after = old.get("steps") or [], new.get("steps") or []
+    if everywhere and bool(before) != bool(after):
+        listed = (("; ".join(map(_rung, steps)) if steps else everywhere) for steps in (before, after))
+        yield from _changed(_("%(ladder)s: steps") % {"ladder": ladder}, *listed)
+        return
     for index in range(max(len(before), len(after))):
         yield from _changed(
-            _("Ladder, step %(number)d") % {"number": index + 1},
+            _("%(ladder)s, step %(number)d") % {"ladder": ladder, "number": index + 1},
             *(_rung(steps[index]) if index < len(steps) else None for steps in (before, after)),
         )
 
@@ -215,5 +234,9 @@ def _rung(rung: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _penalty(penalty: Mapping[str, Any]) -> str:
-    options = ", ".join(f"{name} {value}" for name, value in penalty.items() if name != "kind")
+    options = ", ".join(_option(name, value) for name, value in penalty.items() if name != "kind")
     return f"{penalty['kind']} ({options})" if options else str(penalty["kind"])
+
+
+def _option(name: str, value: Any) -> str:
+    return f"{name} {' and '.join(map(str, value)) if isinstance(value, list) else value}"

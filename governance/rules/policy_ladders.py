@@ -6,6 +6,8 @@ from datetime import timedelta
 import yaml
 
 from governance.engine import format_duration
+from governance.notices.enums import ImmediateGround
+from governance.notices.periods import GROUND_KEY
 from governance.rules.policy_entries import BandSpec, LadderSpec, MarketValues, PenaltySpec
 from governance.rules.policy_rules import EVERYWHERE, refers
 from governance.rules.yaml_fields import Fields, Reader, is_plain, line_of
@@ -15,6 +17,7 @@ LONGEST_GRACE = timedelta(days=400)
 #: What may keep a penalty from starting while it is pending.
 STOPS = ("correction", "appeal")
 STACKS = ("parallel", "after")
+TERMINATION = "clear_out"
 
 
 def read_ladder(
@@ -155,7 +158,7 @@ def _penalties(
             fields.fault("kind", f"{kind!r} is not a kind of penalty", f"one of {', '.join(sorted(kinds))}")
         days = fields.optional_whole("days", least=1, most=3650)
         grace, stops, stack = _grace(fields), _stops(fields), fields.choice("stack", STACKS)
-        options: list[tuple[str, str | int | float | bool]] = []
+        options: list[tuple[str, str | int | float | bool]] = _ground(fields, kind)
         for name in list(fields.found):
             value = _option(fields, name) if name not in fields.taken else None
             if value is not None:
@@ -185,6 +188,14 @@ def _stops(fields: Fields) -> tuple[str, ...]:
     if stops and "grace" not in fields.found:
         fields.fault("stops", "it starts at once, so nothing can stop it", "add grace, such as grace: 7d")
     return tuple(stop for stop in STOPS if stop in stops)
+
+
+def _ground(fields: Fields, kind: str) -> list[tuple[str, str | int | float | bool]]:
+    """Why a termination may take effect without the regime's notice."""
+    ground = fields.choice(GROUND_KEY, ImmediateGround.values)
+    if ground and kind != TERMINATION:
+        fields.fault(GROUND_KEY, "only a termination has a notice period", f"for kind {TERMINATION} alone")
+    return [(GROUND_KEY, ground)] if ground else []
 
 
 def _option(fields: Fields, name: str) -> str | int | float | bool | None:

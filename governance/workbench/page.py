@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from governance.backtests.enums import BacktestStatus
 from governance.engine.environment import KNOWN_KEYS
 from governance.penalties.enums import PenaltyKind
-from governance.penalties.kinds import KINDS
+from governance.penalties.step_words import ladder_words, markets_of
 from governance.rules.enums import ReviewMode, Severity, VersionStatus
 from governance.rules.models import Ladder, RuleVersion
 from governance.rules.policy_yaml import spec_to_yaml
@@ -135,7 +135,7 @@ def _start(actor: Actor, version: RuleVersion, *, editable: bool) -> dict[str, A
             ],
             "everywhere": actor.market_ids is None,
             "ladders": [
-                {"code": ladder.code, "words": ladder_words(ladder.spec)}
+                {"code": ladder.code, "words": _ladder_words(ladder.spec)}
                 for ladder in Ladder.objects.order_by("code")
             ],
             "severities": [[code, str(label)] for code, label in Severity.choices],
@@ -147,24 +147,12 @@ def _start(actor: Actor, version: RuleVersion, *, editable: bool) -> dict[str, A
     }
 
 
-def ladder_words(spec: dict[str, Any]) -> list[str]:
-    """What a ladder costs, one line a rung."""
-    lines = [
-        _("%(nth)s.: %(penalties)s")
-        % {
-            "nth": nth,
-            "penalties": ", ".join(
-                KINDS[PenaltyKind(penalty["kind"])].describe(penalty) if penalty.get("kind") in KINDS else "?"
-                for penalty in rung
-            ),
-        }
-        for nth, rung in enumerate(spec.get("steps") or (), start=1)
-    ]
-    points = _("%(points)s points each, counted within %(window)s") % {
-        "points": spec.get("points", 0),
-        "window": spec.get("window", ""),
-    }
-    return [*lines, points]
+def _ladder_words(spec: dict[str, Any]) -> list[str]:
+    """What a ladder costs, one line a rung, then what differs in which market."""
+    lines = ladder_words(spec)
+    for market in markets_of(spec):
+        lines += [f"{market}: {line}" for line in ladder_words(spec, market=market)]
+    return lines
 
 
 def _backtests(version: RuleVersion) -> Table:

@@ -11,32 +11,40 @@ from django.db.models import Exists, F, OuterRef, Q, Subquery, Sum
 from django.utils import timezone
 
 from governance.ledger.services import Entry, record_many
+from governance.penalties.bands import Bands
 from governance.penalties.enums import PointReason
 from governance.penalties.models import Band, BandCrossing, PointEntry, Standing
 from governance.penalties.selectors import lock_guilds
 from governance.violations.models import Violation
 from guilds.accounts.actor import Actor
-
-HEALTHY = "healthy"
+from guilds.models import Guild
 
 
 @dataclass
 class Standings:
-    """The standings of locked guilds in memory while a batch moves their points; `save` writes them in two statements."""
+    """The standings of locked guilds in memory while a batch moves their points; `save` writes them in two statements.
+
+    Each guild is measured against the bands of its market.
+    """
 
     guild_ids: Iterable[int]
     now: dt.datetime
-    bands: list[Band] = field(init=False)
+    bands: Bands = field(init=False)
     rows: dict[int, Standing] = field(init=False)
+    markets: dict[int, int] = field(init=False)
     open_crossings: dict[tuple[int, int], BandCrossing] = field(init=False)
 
     def __post_init__(self) -> None:
         ids = list(self.guild_ids)
-        self.bands = list(Band.objects.order_by("-at_or_below"))
+        self.bands = Bands()
         self.rows = {row.guild_id: row for row in Standing.objects.filter(guild_id__in=ids)}
         for guild_id in ids:
             self.rows.setdefault(guild_id, Standing(guild_id=guild_id, points=0, score=100))
-        crossings = BandCrossing.objects.filter(guild_id__in=ids, left_at__isnull=True) if self.bands else []
+        placed = Guild.objects.filter(pk__in=ids).values_list("pk", "market_id") if self.bands.differ else ()
+        self.markets = dict(placed)
+        crossings = (
+            BandCrossing.objects.filter(guild_id__in=ids, left_at__isnull=True) if self.bands.rows else []
+        )
         self.open_crossings = {(row.guild_id, row.band_id): row for row in crossings}
 
     def move(self, guild_id: int, points: int) -> Standing:
@@ -44,9 +52,7 @@ class Standings:
         row = self.rows[guild_id]
         row.points += points
         row.score = 100 - row.points
-        row.band = next(
-            (band.code for band in reversed(self.bands) if row.score <= band.at_or_below), HEALTHY
-        )
+        row.band = self.bands.code_at(self.markets.get(guild_id), row.score)
         row.updated_at = self.now
         return row
 
@@ -54,7 +60,7 @@ class Standings:
         """Bands the score has just fallen into, mildest first, as unsaved crossings; each only once until it is left."""
         score = self.rows[guild_id].score
         entered = []
-        for band in self.bands:
+        for band in self.bands.of(self.markets.get(guild_id)):
             if score <= band.at_or_below and (guild_id, band.pk) not in self.open_crossings:
                 crossing = BandCrossing(
                     guild_id=guild_id, band=band, violation=violation, score=score, entered_at=self.now
@@ -73,7 +79,7 @@ class Standings:
             update_fields=["points", "score", "band", "updated_at"],
             batch_size=500,
         )
-        thresholds = {band.pk: band.at_or_below for band in self.bands}
+        thresholds = {band.pk: band.at_or_below for band in self.bands.rows}
         left = [
             crossing.pk
             for (guild_id, band_id), crossing in self.open_crossings.items()
