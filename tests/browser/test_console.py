@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.contrib.admin import site
-from django.core.cache import cache
 from playwright.sync_api import Page, expect
 
 from governance.ledger.models import Event
@@ -16,43 +14,15 @@ from guilds.accounts.enums import Role
 from guilds.console.page import admin_url, list_url
 from guilds.models import Guild, User
 from tests import factories
+from tests.browser.steps import PASSWORD, sign_in
 from tests.config import console_world
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-PASSWORD = "a long passphrase for the console"
-
-
-@pytest.fixture(autouse=True)
-def fresh_cache() -> Iterator[None]:
-    cache.clear()
-    yield
-    cache.clear()
-
-
-@pytest.fixture
-def complaints(page: Page) -> list[str]:
-    """What the browser objects to: blocked scripts and styles, errors of ours, answers that failed."""
-    found: list[str] = []
-    page.on(
-        "console",
-        lambda message: found.append(message.text) if message.type in {"error", "warning"} else None,
-    )
-    page.on("pageerror", lambda error: found.append(str(error)))
-    return found
 
 
 @pytest.fixture
 def guild(db: None) -> Guild:
     return factories.guild("guild-here", name="Nordlicht Live", market=factories.market("HERE"))
-
-
-def sign_in(page: Page, live_server: Any, person: User) -> None:
-    page.goto(f"{live_server.url}/admin/login/")
-    page.get_by_label("E-mail").fill(person.email)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    expect(page).to_have_url(f"{live_server.url}/admin/")
 
 
 def test_a_reviewer_decides_by_keyboard(

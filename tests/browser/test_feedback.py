@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from playwright.sync_api import Browser, Page, expect
 
 from governance.models import Feedback, Risk
 from guilds.accounts.enums import Role
 from guilds.console.page import admin_url
-from guilds.models import User
 from tests import factories
+from tests.browser.steps import PASSWORD, sign_in, sign_in_to_portal
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
-
-PASSWORD = "a long passphrase for everybody"
-
-
-@pytest.fixture(autouse=True)
-def fresh_cache() -> Iterator[None]:
-    cache.clear()
-    yield
-    cache.clear()
-
-
-def sign_in(page: Page, live_server: Any, where: str, person: User, button: str) -> None:
-    page.goto(f"{live_server.url}/{where}/login/")
-    page.get_by_label("E-mail").fill(person.email)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name=button).click()
 
 
 def test_from_the_guilds_page_to_the_answer(page: Page, browser: Browser, live_server: Any) -> None:
@@ -46,7 +28,7 @@ def test_from_the_guilds_page_to_the_answer(page: Page, browser: Browser, live_s
     )
     bare = browser.new_context(java_script_enabled=False)
     portal = bare.new_page()
-    sign_in(portal, live_server, "portal", factories.seat(guild, password=PASSWORD).user, "Sign in")
+    sign_in_to_portal(portal, live_server, factories.seat(guild, password=PASSWORD).user.email)
     portal.get_by_role("link", name="Feedback").click()
     portal.get_by_label("What is it about?").select_option(label="A rule is unfair or wrong")
     portal.get_by_label("Which rule? (optional)").select_option("DAT-IDLE")
@@ -59,7 +41,7 @@ def test_from_the_guilds_page_to_the_answer(page: Page, browser: Browser, live_s
         "console", lambda seen: complaints.append(seen.text) if seen.type in {"error", "warning"} else None
     )
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    sign_in(page, live_server, "admin", factories.staff(Role.ANALYST, password=PASSWORD), "Log in")
+    sign_in(page, live_server, factories.staff(Role.ANALYST, password=PASSWORD))
     told = Feedback.objects.get(guild=guild)
     page.goto(live_server.url + admin_url(told))
     expect(page.get_by_role("link", name="Idle streams: even short breaks")).to_be_visible()

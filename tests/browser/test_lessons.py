@@ -2,69 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from playwright.sync_api import Page, expect
 
 from governance.education.services import lesson_assign, quiz_of
 from governance.models import Assignment, Attempt, Completion, Lesson
 from governance.penalties.services import credits_apply_due
 from guilds.accounts.enums import Role
-from guilds.models import User
 from tests import factories
-from tests.appeals.cases import PASSWORD, Case, build_case
+from tests.appeals.cases import Case, build_case
+from tests.browser.steps import PASSWORD, heard, sign_in, sign_in_to_portal
 from tests.governance.education.cases import ANALYST, published, question
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture
-def case() -> Iterator[Case]:
-    cache.clear()
-    yield build_case()
-    cache.clear()
+def case() -> Case:
+    return build_case()
 
 
 @pytest.fixture
 def complaints(page: Page) -> list[str]:
-    """What the browser objects to: blocked scripts and styles, errors of ours. Answers of 4xx are part of the story."""
-    found: list[str] = []
-    page.on(
-        "console",
-        lambda message: (
-            found.append(message.text)
-            if message.type == "error" and "the server responded with a status of 4" not in message.text
-            else None
-        ),
-    )
-    page.on("pageerror", lambda error: found.append(str(error)))
-    return found
-
-
-def sign_in_staff(page: Page, live_server: Any, person: User) -> None:
-    page.goto(f"{live_server.url}/admin/login/")
-    page.get_by_label("E-mail").fill(person.email)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
-    expect(page).to_have_url(f"{live_server.url}/admin/")
-
-
-def sign_in_guild(page: Page, live_server: Any) -> None:
-    page.goto(f"{live_server.url}/portal/")
-    page.get_by_label("E-mail").fill("olga@guild.test")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="What needs you")).to_be_visible()
+    return heard(page, refusals=True)
 
 
 def test_an_analyst_writes_a_lesson_with_a_quiz_by_keyboard(
     page: Page, live_server: Any, case: Case, complaints: list[str]
 ) -> None:
     rule = case.violation.rule
-    sign_in_staff(page, live_server, factories.staff(Role.ANALYST, password=PASSWORD))
+    sign_in(page, live_server, factories.staff(Role.ANALYST, password=PASSWORD))
     page.goto(f"{live_server.url}/admin/governance/lesson/")
     page.get_by_role("link", name="New lesson").click()
 
@@ -133,7 +102,7 @@ def test_a_guild_fails_learns_and_passes_on_a_phone(
         amnesty_days=30,
     )
     lesson_assign(actor=ANALYST, lesson_id=lesson.pk, guild_ids=[case.guild.pk], source="staff")
-    sign_in_guild(page, live_server)
+    sign_in_to_portal(page, live_server, "olga@guild.test")
     page.get_by_role("link", name="Do the lesson asked of you").click()
     expect(page.get_by_text("Passing takes up to 4 points off")).to_be_visible()
 

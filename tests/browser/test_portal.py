@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from django.core.cache import cache
 from playwright.sync_api import Page, expect
 
 from appeals.models import Appeal, Evidence
 from guilds.accounts.actor import Actor
 from guilds.accounts.services import guild_user_invite, one_time_link
-from tests.appeals.cases import PASSWORD, STATEMENT, Case, build_case
+from tests.appeals.cases import STATEMENT, Case, build_case
 from tests.appeals.files import EXE, PDF
+from tests.browser.steps import heard, sign_in_to_portal
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -24,27 +23,14 @@ SIZES = {"desk": {"width": 1280, "height": 800}, "phone": {"width": 390, "height
 
 
 @pytest.fixture
-def case(settings: Any, tmp_path: Path) -> Iterator[Case]:
+def case(settings: Any, tmp_path: Path) -> Case:
     settings.MEDIA_ROOT = tmp_path / "uploads"
-    cache.clear()
-    yield build_case()
-    cache.clear()
+    return build_case()
 
 
 @pytest.fixture
 def complaints(page: Page) -> list[str]:
-    """What the browser objects to: blocked styles or scripts, above all. Answers of 4xx are part of the story."""
-    found: list[str] = []
-    page.on(
-        "console",
-        lambda message: (
-            found.append(message.text)
-            if message.type == "error" and "the server responded with a status of 4" not in message.text
-            else None
-        ),
-    )
-    page.on("pageerror", lambda error: found.append(str(error)))
-    return found
+    return heard(page, refusals=True)
 
 
 def _fits(page: Page) -> None:
@@ -56,14 +42,6 @@ def _fits(page: Page) -> None:
     )
 
 
-def _sign_in(page: Page, live_server: Any, email: str = "olga@guild.test") -> None:
-    page.goto(f"{live_server.url}/portal/")
-    page.get_by_label("E-mail").fill(email)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("heading", name="Your standing")).to_be_visible()
-
-
 @pytest.mark.parametrize("size", SIZES)
 def test_sign_in_read_appeal_withdraw(
     page: Page, live_server: Any, case: Case, complaints: list[str], tmp_path: Path, size: str
@@ -73,7 +51,7 @@ def test_sign_in_read_appeal_withdraw(
     proof.write_bytes(PDF)
     virus.write_bytes(EXE)
 
-    _sign_in(page, live_server)
+    sign_in_to_portal(page, live_server, "olga@guild.test")
     expect(page.get_by_text("90").first).to_be_visible()
     _fits(page)
 
@@ -146,7 +124,7 @@ def test_an_invited_person_chooses_a_password_with_the_keyboard_alone(
 def test_the_portal_works_without_any_script(browser: Any, live_server: Any, case: Case) -> None:
     context = browser.new_context(java_script_enabled=False, viewport=SIZES["phone"], color_scheme="dark")
     page = context.new_page()
-    _sign_in(page, live_server, "vera@guild.test")
+    sign_in_to_portal(page, live_server, "vera@guild.test")
 
     page.get_by_role("link", name=re.compile("^Messages")).click()
     page.get_by_role("link", name=re.compile("Decision about Aurora Talent")).click()

@@ -7,16 +7,11 @@ code. STORY_PICTURES=DIR keeps pictures of the way.
 from __future__ import annotations
 
 import datetime as dt
-import os
-import time
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
 from django.core.cache import cache
 from django.utils import timezone
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from governance.launches.services import waves_start_due
@@ -29,33 +24,14 @@ from guilds.accounts.enums import Role
 from guilds.console.page import admin_url
 from guilds.models import Guild, User
 from tests import factories
-from tests.browser.test_console import PASSWORD
-from tests.browser.test_console import sign_in as sign_in_at
+from tests.browser.steps import PASSWORD, picture, region, wait_for
+from tests.browser.steps import sign_in as sign_in_at
 from tests.governance.workbench import writing
 from tests.worker import Worker
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
-PICTURES = os.environ.get("STORY_PICTURES", "")
 DETECTOR = Actor.system("detector")
-
-
-def wait_for(found: Callable[[], Any], what: str) -> Any:
-    until = time.monotonic() + 60
-    while not (value := found()):
-        assert time.monotonic() < until, f"waited a minute for {what}"
-        time.sleep(0.1)
-    return value
-
-
-def picture(page: Page, name: str) -> None:
-    if PICTURES:
-        page.wait_for_timeout(300)
-        page.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=True)
-
-
-def region(page: Page, name: str) -> Locator:
-    return page.get_by_role("region", name=name, exact=True)
 
 
 def act(page: Page, name: str, **fields: str) -> None:

@@ -15,7 +15,8 @@ from guilds.accounts.actor import Actor
 from guilds.console.page import admin_url, list_url
 from guilds.models import Guild
 from tests import factories
-from tests.browser.test_console import PASSWORD, complaints, fresh_cache, guild, sign_in  # noqa: F401
+from tests.browser.steps import PASSWORD, sign_in
+from tests.browser.test_console import guild  # noqa: F401
 from tests.config import console_world
 from tests.governance.violations.detecting import arrive, detect
 
@@ -26,7 +27,7 @@ def test_a_launcher_silences_a_rule_and_reads_a_shadow(
     page: Page,
     live_server: Any,
     guild: Guild,  # noqa: F811
-    complaints: list[str],  # noqa: F811
+    complaints: list[str],
 ) -> None:
     live = factories.version(factories.rule("GFT-CYCLE"))
     draft = factories.version(live.rule, status="draft", live_since=None, when="signal.amount > 5")

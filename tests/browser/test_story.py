@@ -7,9 +7,6 @@ pictures of the way.
 from __future__ import annotations
 
 import datetime as dt
-import os
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -31,26 +28,12 @@ from guilds.accounts.enums import Scope
 from guilds.models import Guild
 from guilds.registry.services import registry_upsert
 from tests import factories
+from tests.browser.steps import PASSWORD, picture, wait_for
 from tests.worker import Worker
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
-PASSWORD = "a long passphrase for the story"
-PICTURES = os.environ.get("STORY_PICTURES", "")
 SYSTEM = Actor.system("story")
-
-
-def wait_for(found: Callable[[], Any], what: str) -> Any:
-    until = time.monotonic() + 60
-    while not (value := found()):
-        assert time.monotonic() < until, f"waited a minute for {what}"
-        time.sleep(0.1)
-    return value
-
-
-def picture(page: Page, name: str) -> None:
-    if PICTURES:
-        page.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=True)
 
 
 class Machine:

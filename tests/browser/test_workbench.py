@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.core.cache import cache
 from django.utils import timezone
 from playwright.sync_api import Locator, Page, expect
 
@@ -18,32 +16,15 @@ from governance.workbench.selectors import approval_intact
 from guilds.accounts.enums import Role
 from guilds.console.page import list_url
 from tests import factories
-from tests.browser.test_console import PASSWORD, sign_in
+from tests.browser.steps import PASSWORD, heard, region, sign_in
 from tests.governance.workbench import writing
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 
-@pytest.fixture(autouse=True)
-def fresh_cache() -> Iterator[None]:
-    cache.clear()
-    yield
-    cache.clear()
-
-
 @pytest.fixture
 def complaints(page: Page) -> list[str]:
-    """What the browser objects to, but for answers of ours that refuse something on purpose."""
-    found: list[str] = []
-
-    def heard(message: Any) -> None:
-        refused = "the server responded with a status of 4" in message.text
-        if message.type in {"error", "warning"} and not refused:
-            found.append(message.text)
-
-    page.on("console", heard)
-    page.on("pageerror", lambda error: found.append(str(error)))
-    return found
+    return heard(page, refusals=True)
 
 
 def history() -> None:
@@ -58,10 +39,6 @@ def history() -> None:
                 time=timezone.now() - dt.timedelta(days=3 * day, hours=1),
                 data={"linked_share": round(0.1 * day, 2), "channel": ["web", "app"][day % 2]},
             )
-
-
-def region(page: Page, name: str) -> Locator:
-    return page.get_by_role("region", name=name, exact=True)
 
 
 def cel(page: Page) -> Locator:
