@@ -135,13 +135,13 @@ def pretty(value: Any) -> Code:
     return Code(json.dumps(value, indent=2, ensure_ascii=False, default=str, sort_keys=True))
 
 
+def badge_css(badge: Badge) -> str:
+    shape = "inline-block font-semibold rounded-default text-[11px] uppercase whitespace-nowrap h-5 leading-5 px-1.5"
+    return f"{shape} {VARIANT_CLASSES[badge.variant]}"
+
+
 def badge_html(badge: Badge) -> SafeString:
-    return format_html(
-        '<span class="inline-block font-semibold rounded-default text-[11px] uppercase whitespace-nowrap'
-        ' h-5 leading-5 px-1.5 {}">{}</span>',
-        VARIANT_CLASSES[badge.variant],
-        badge.text,
-    )
+    return format_html('<span class="{}">{}</span>', badge_css(badge), badge.text)
 
 
 def moment_html(value: dt.datetime) -> SafeString:
