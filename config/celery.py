@@ -50,9 +50,12 @@ SWEEPS: tuple[tuple[str, timedelta | crontab], ...] = (
     ("governance.ledger.seal", timedelta(seconds=5)),
     ("governance.webhooks.dispatch", timedelta(seconds=5)),
     ("governance.violations.detect_sweep", timedelta(seconds=15)),
+    ("governance.review.open_due", timedelta(seconds=15)),
+    ("governance.review.sweep", timedelta(seconds=30)),
     ("governance.launches.start_due", timedelta(seconds=15)),
     ("governance.launches.announce", timedelta(seconds=30)),
     ("governance.penalties.sanction_due", timedelta(seconds=15)),
+    ("governance.penalties.recheck_due", timedelta(seconds=15)),
     ("governance.penalties.apply_due", timedelta(seconds=15)),
     ("governance.penalties.lift_due", timedelta(seconds=15)),
     ("governance.penalties.trained_due", timedelta(seconds=60)),
@@ -68,6 +71,9 @@ SWEEPS: tuple[tuple[str, timedelta | crontab], ...] = (
     ("governance.backtests.go_on", timedelta(seconds=60)),
     ("governance.backtests.forget", crontab(hour="3", minute="19")),
     ("governance.webhooks.forget", crontab(hour="3", minute="43")),
+    ("governance.quality.draw_due", crontab(minute="17")),
+    ("governance.quality.mix_golden", crontab(minute="47")),
+    ("governance.quality.follow_up", timedelta(seconds=300)),
     ("governance.insights.assess_risks", crontab(minute="41")),
 )
 

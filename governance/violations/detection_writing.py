@@ -35,6 +35,7 @@ CAP_LOCK = 7_190_000_000
 CAP_WINDOW = dt.timedelta(hours=1)
 
 SANCTION_DUE = "governance.penalties.sanction_due"
+REVIEW_DUE = "governance.review.open_due"
 
 _VIOLATION = [column.attname for column in Violation._meta.concrete_fields if column.attname != "id"]
 _DETECTION = [column.attname for column in Detection._meta.concrete_fields if column.attname != "id"]
@@ -128,6 +129,8 @@ def write(decisions: Decisions) -> Written:
     _insert_faults(decisions)
     if written.confirmed:
         nudge(SANCTION_DUE)
+    if len(plan.violations) > written.confirmed:
+        nudge(REVIEW_DUE)
     return written
 
 

@@ -8,34 +8,26 @@ from typing import Any
 import pytest
 
 from governance.ledger.models import Event
-from governance.models import Review, Violation
+from governance.models import Violation
 from governance.review.services import violation_confirm, violation_dismiss
-from governance.violations.selectors import evidence_of, review_queue, violations_visible_to
+from governance.violations.selectors import evidence_of, violations_visible_to
 from governance.violations.services import violation_overturn
 from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role
 from guilds.errors import Conflict, DomainError, InvalidInput, InvalidTransition, NotAllowed, NotFound
-from guilds.models import Market
 from tests import factories
+from tests.governance.review.judging import acts, reviewer
+from tests.governance.review.judging import refuses as refused
 from tests.governance.violations.detecting import START, arrive, detect
 
 pytestmark = pytest.mark.django_db
-
-
-def reviewer(*markets: Market) -> Actor:
-    return Actor.staff(factories.staff("reviewer", markets=markets or None))
 
 
 def refuses(
     kind: type[DomainError], act: Callable[..., Any], violation: Violation, actor: Actor, reason: str = "No."
 ) -> None:
     """The act is refused, nothing has changed and nothing was recorded."""
-    violation.refresh_from_db()
-    before = (violation.status, violation.sanction_due, Review.objects.count(), Event.objects.count())
-    with pytest.raises(kind):
-        act(actor=actor, violation_id=violation.pk, reason=reason)
-    violation.refresh_from_db()
-    assert (violation.status, violation.sanction_due, Review.objects.count(), Event.objects.count()) == before
+    refused(kind, act, actor=actor, violation_id=violation.pk, reason=reason)
 
 
 def test_one_verdict_decides_where_one_is_asked_for() -> None:
@@ -75,7 +67,7 @@ def test_two_verdicts_that_agree_decide_where_two_are_asked_for() -> None:
     violation_dismiss(actor=reviewer(), violation_id=found.pk, reason="No.")
     found.refresh_from_db()
     assert (found.status, found.sanction_due) == ("dismissed", False)
-    assert list(Event.objects.order_by("id").values_list("act", flat=True)) == [
+    assert acts() == [
         "violation.reviewed",
         "violation.reviewed",
         "violation.dismissed",
@@ -105,21 +97,6 @@ def test_an_appeal_overturns_what_was_confirmed_and_nothing_else() -> None:
     assert (found.status, found.sanction_due) == ("overturned", False)
     refuses(InvalidTransition, violation_overturn, found, Actor.system("appeal"))
     refuses(InvalidTransition, violation_overturn, factories.violation(found.guild), Actor.system("appeal"))
-
-
-def test_the_queue_shows_the_worst_first_then_the_oldest_and_nothing_judged_already() -> None:
-    here, there = factories.market(), factories.market()
-    guild = factories.guild(market=here)
-    mild = factories.violation(guild, factories.version(severity="S3", review="dual"))
-    bad = factories.violation(guild, factories.version(severity="S1", review="dual"))
-    worse_but_later = factories.violation(guild, factories.version(severity="S1", review="dual"))
-    factories.violation(factories.guild(market=there))
-    factories.violation(guild, status="confirmed")
-    actor = reviewer(here)
-    assert list(review_queue(actor)) == [bad, worse_but_later, mild]
-    violation_confirm(actor=actor, violation_id=bad.pk, reason="Yes.")
-    assert list(review_queue(actor)) == [worse_but_later, mild]
-    assert not review_queue(Actor.staff(factories.staff("auditor"))).exists()
 
 
 def test_a_guild_sees_its_own_and_staff_their_markets() -> None:
