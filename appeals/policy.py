@@ -27,7 +27,13 @@ from guilds.models import Regime
 
 #: Appealable from the notice on: before it starts, while it lasts and after it has ended, because its points remain.
 APPEALABLE = frozenset(
-    {PenaltyStatus.SCHEDULED, PenaltyStatus.IN_FORCE, PenaltyStatus.LIFTED, PenaltyStatus.FAILED}
+    {
+        PenaltyStatus.SCHEDULED,
+        PenaltyStatus.STAYED,
+        PenaltyStatus.IN_FORCE,
+        PenaltyStatus.LIFTED,
+        PenaltyStatus.FAILED,
+    }
 )
 
 #: An answer shorter than this explains nothing to the guild.

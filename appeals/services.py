@@ -18,6 +18,7 @@ from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
 from appeals import transitions
+from appeals.closing import ANSWERED, WITHDRAWN, close_what_fell, stays_begin, stays_end
 from appeals.enums import AppealStatus, Grounds, Outcome
 from appeals.evidence import Accepted, Upload, accept
 from appeals.models import Appeal, Decision, Evidence, Message
@@ -39,7 +40,6 @@ from governance.ledger.services import record
 from governance.notices.enums import NoticeKind
 from governance.notices.selectors import in_words
 from governance.notices.services import notice_issue, portal_url
-from governance.penalties.enums import PenaltyStatus
 from governance.penalties.kinds import KINDS
 from governance.penalties.selectors import case_participants, lock_guilds, penalties_visible_to, points_left
 from governance.penalties.services import penalty_overturn, penalty_reduce
@@ -56,8 +56,9 @@ def appeal_file(
 ) -> Appeal:
     """Challenge a penalty for the guild the actor speaks for, with up to five files as evidence.
 
-    Raises NotFound (not the guild's penalty), NotAllowed (viewer, scope), Conflict (open, decided, too late, nothing to appeal
-    against), InvalidInput (grounds, statement, files: one error each). Records appeal.filed; a notice confirms receipt.
+    What of the case has not begun and an appeal stops waits for the answer. Raises NotFound (not the guild's penalty),
+    NotAllowed (viewer, scope), Conflict (open, decided, too late, nothing to appeal against), InvalidInput (grounds, statement,
+    files: one error each). Records appeal.filed, penalty.stayed; a notice confirms receipt.
     """
     now = timezone.now()
     mine = penalties_visible_to(actor).filter(pk=penalty_id)
@@ -100,6 +101,7 @@ def appeal_file(
         market_id=appeal.market_id,
     )
     _notify(actor, appeal, NoticeKind.APPEAL_RECEIVED, now=now)
+    stays_begin(actor, appeal)
     return appeal
 
 
@@ -109,6 +111,7 @@ def appeal_withdraw(*, actor: Actor, appeal_id: int, reason: str = "") -> Appeal
 
     Raises NotFound (another guild's), NotAllowed (viewer, scope), InvalidTransition (no longer open).
     """
+    lock_guilds([_guild_of(appeal_id)])
     appeal = _own_locked(actor, appeal_id)
     transitions.check(appeal.status, AppealStatus.WITHDRAWN)
     before = {"status": appeal.status}
@@ -123,6 +126,7 @@ def appeal_withdraw(*, actor: Actor, appeal_id: int, reason: str = "") -> Appeal
         after={"status": appeal.status},
         reason=reason.strip(),
     )
+    stays_end(actor, appeal, reason=WITHDRAWN)
     return appeal
 
 
@@ -251,31 +255,18 @@ def appeal_decide(
             guild_id=appeal.guild_id,
             market_id=appeal.market_id,
         )
-        _close_what_fell_with_it(actor, appeal, now)
-    elif outcome == Outcome.REDUCED:
+        close_what_fell(
+            actor,
+            guild_id=appeal.guild_id,
+            because_of=str(appeal.public_id),
+            reason="The penalty was reversed by the decision of another appeal.",
+        )
+    else:
+        stays_end(actor, appeal, reason=ANSWERED, untold=outcome == Outcome.REDUCED)
+    if outcome == Outcome.REDUCED:
         penalty_reduce(actor=actor, penalty_id=penalty.pk, reason=answer, **reduced)
     _notify(actor, appeal, NoticeKind.APPEAL_DECIDED, now=now, answer=answer)
     return decision
-
-
-def _close_what_fell_with_it(actor: Actor, decided: Appeal, now: dt.datetime) -> None:
-    """An overturn reverses sibling and later penalties too: open appeals against those have got what they asked for."""
-    moot = Appeal.objects.select_for_update(of=("self",)).filter(
-        guild_id=decided.guild_id,
-        status=AppealStatus.OPEN,
-        penalty__status__in=[PenaltyStatus.REVERSED, PenaltyStatus.CANCELLED],
-    )
-    for appeal in moot.order_by("pk"):
-        appeal.status, appeal.settled_at = AppealStatus.WITHDRAWN, now
-        appeal.save(update_fields=["status", "settled_at"])
-        _record(
-            actor,
-            "appeal.withdrawn",
-            appeal,
-            before={"status": AppealStatus.OPEN},
-            after={"status": appeal.status, "because_of": str(decided.public_id)},
-            reason="The penalty was reversed by the decision of another appeal.",
-        )
 
 
 def _guild_of(appeal_id: int) -> int:

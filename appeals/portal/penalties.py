@@ -30,8 +30,8 @@ PER_PAGE = 20
 FILTERS = {
     "all": (gettext_lazy("All"), frozenset(S)),
     "in_force": (gettext_lazy("In force"), frozenset({S.IN_FORCE})),
-    # A penalty that could not be applied yet is still to come, for the guild.
-    "scheduled": (gettext_lazy("To come"), frozenset({S.SCHEDULED, S.FAILED})),
+    # One that could not be applied yet, or waits for the answer to an appeal, is still to come for the guild.
+    "scheduled": (gettext_lazy("To come"), frozenset({S.SCHEDULED, S.STAYED, S.FAILED})),
     "lifted": (gettext_lazy("Ended"), frozenset({S.LIFTED})),
     "reversed": (gettext_lazy("Reversed"), frozenset({S.REVERSED, S.CANCELLED})),
 }

@@ -19,7 +19,7 @@ from governance.penalties.models import (
     Standing,
 )
 from governance.rules.models import LivePeriod
-from governance.violations.models import Review
+from governance.violations.models import Review, Violation
 from guilds.accounts.actor import Actor
 from guilds.models import Guild
 
@@ -163,3 +163,17 @@ def case_participants(penalty_id: int) -> set[int]:
     )
     people.update(int(actor_id) for actor_id in acts.values_list("actor_id", flat=True))
     return {person for person in people if person is not None}
+
+
+def violation_participants(violation_id: int) -> set[int]:
+    """The people who took part in a violation's case or in any of its penalties, as `case_participants` has it."""
+    people: set[int] = set()
+    for penalty_id in Penalty.objects.filter(violation=violation_id).values_list("pk", flat=True):
+        people |= case_participants(penalty_id)
+    people.update(Review.objects.filter(violation=violation_id).values_list("reviewer_id", flat=True))
+    public_id = Violation.objects.values_list("public_id", flat=True).get(pk=violation_id)
+    acts = Event.objects.filter(
+        object_type="violation", object_id=str(public_id), actor_kind=Event.ActorKind.STAFF
+    )
+    people.update(int(actor_id) for actor_id in acts.values_list("actor_id", flat=True))
+    return people

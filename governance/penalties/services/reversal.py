@@ -43,7 +43,9 @@ def penalty_overturn(*, actor: Actor, penalty_id: int, reason: str) -> Penalty:
     """
     penalty, guild = locked(penalty_id)
     actor.require_role(Role.ADJUDICATOR, market_id=penalty.market_id)
-    transitions.check(penalty.status, PenaltyStatus.REVERSED)
+    if penalty.status != PenaltyStatus.CANCELLED:
+        # One that an enforcer cancelled meanwhile is over; what it was for may still be wrong.
+        transitions.check(penalty.status, PenaltyStatus.REVERSED)
     undoing = Undoing(actor, guild, timezone.now(), reason)
     # First, so that what takes the place of a later rung is shielded too, whatever else is won before or after.
     shield_grant(actor=actor, penalty=penalty, now=undoing.now)
@@ -93,7 +95,7 @@ def shield_grant(*, actor: Actor, penalty: Penalty, now: dt.datetime) -> Shield 
     """
     guild = penalty.guild
     days = safeguard_of(guild.market).shield_days
-    if not days:
+    if not days or Shield.objects.filter(penalty=penalty).exists():
         return None
     ends_at = now + dt.timedelta(days=days)
     shield = Shield.objects.create(guild=guild, penalty=penalty, starts_at=now, ends_at=ends_at)
