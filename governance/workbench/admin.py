@@ -16,6 +16,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
+from governance.rules.admin.columns import VersionColumns
 from governance.rules.shadow import shadow_start
 from governance.workbench import facts
 from governance.workbench.checking import read
@@ -44,7 +45,6 @@ from guilds.console.base import ConsoleAdmin
 from guilds.console.lists import moment_column
 from guilds.console.page import (
     Badge,
-    severity_badge,
     shown,
 )
 from guilds.console.reader import staff_actor
@@ -66,7 +66,7 @@ class MineFilter(DropdownFilter):
 
 
 @admin.register(Draft)
-class DraftAdmin(Decisions, ConsoleAdmin[Draft]):
+class DraftAdmin(Decisions, VersionColumns, ConsoleAdmin[Draft]):
     intro = _(
         "Rules being written, tried and approved. Begin with a new rule, or open a version and write the next one."
     )
@@ -108,27 +108,9 @@ class DraftAdmin(Decisions, ConsoleAdmin[Draft]):
             | Q(rule__name__icontains=term)
         )
 
-    @display(description=_("version"), ordering="rule__code")
-    def version_shown(self, draft: Draft) -> str:
-        return str(draft)
-
-    @display(description=_("name"))
-    def name_shown(self, draft: Draft) -> str:
-        return draft.name
-
     @display(description=_("stage"))
     def stage_shown(self, draft: Draft) -> str:
         return shown(stage(draft))
-
-    @display(description=_("severity"), ordering="severity")
-    def severity_shown(self, draft: Draft) -> str:
-        return shown(severity_badge(draft.severity))
-
-    @display(description=_("markets"))
-    def markets_shown(self, draft: Draft) -> str:
-        if "*" in draft.markets:
-            return shown(Badge(_("Every market"), "info"))
-        return ", ".join(draft.markets[:8]) + (" …" if len(draft.markets) > 8 else "")
 
     # --- the page -----------------------------------------------------------------------------------------------
     def headline(self, draft: Draft) -> str:

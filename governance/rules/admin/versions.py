@@ -14,6 +14,7 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from governance.rules.admin.badges import as_yaml, expiry_shown, finding_badge, shadow_shown, status_badge
+from governance.rules.admin.columns import VersionColumns, markets_of
 from governance.rules.admin.forms import ShadowForm, end_of_day
 from governance.rules.enums import VersionStatus
 from governance.rules.models import RuleVersion
@@ -39,7 +40,7 @@ from guilds.console.page import (
 )
 
 
-class RuleVersionAdmin(ConsoleAdmin[RuleVersion]):
+class RuleVersionAdmin(VersionColumns, ConsoleAdmin[RuleVersion]):
     """Registered in config/rule_pages.py, which adds what stands above this concept."""
 
     intro = _(
@@ -72,25 +73,9 @@ class RuleVersionAdmin(ConsoleAdmin[RuleVersion]):
     def matching(self, term: str) -> Q:
         return Q(rule__code__istartswith=term) | Q(violation_code__istartswith=term)
 
-    @display(description=_("version"), ordering="rule__code")
-    def version_shown(self, version: RuleVersion) -> str:
-        return str(version)
-
-    @display(description=_("name"))
-    def name_shown(self, version: RuleVersion) -> str:
-        return version.name
-
     @display(description=_("status"), ordering="status")
     def status_shown(self, version: RuleVersion) -> str:
         return shown(status_badge(version))
-
-    @display(description=_("severity"), ordering="severity")
-    def severity_shown(self, version: RuleVersion) -> str:
-        return shown(severity_badge(version.severity))
-
-    @display(description=_("markets"))
-    def markets_shown(self, version: RuleVersion) -> str:
-        return _everywhere_or(version)
 
     def headline(self, version: RuleVersion) -> str:
         return f"{version} · {version.name}"
@@ -105,7 +90,7 @@ class RuleVersionAdmin(ConsoleAdmin[RuleVersion]):
             Fact(_("Severity"), severity_badge(version.severity)),
             Fact(_("Review"), version.get_review_display()),
             Fact(_("Signals it reads"), ", ".join(version.on)),
-            Fact(_("Markets"), _everywhere_or(version)),
+            Fact(_("Markets"), markets_of(version)),
             Fact(_("Cap per market and hour"), version.cap if version.cap is not None else _("None")),
             Fact(_("Effective from"), version.effective_from),
             Fact(_("Expires"), expiry_shown(version)),
@@ -250,9 +235,3 @@ class RuleVersionAdmin(ConsoleAdmin[RuleVersion]):
     def retire(self, actor: Actor, version: RuleVersion, values: Mapping[str, Any]) -> Answer:
         version_retire(actor=actor, version_id=version.pk, reason=values["reason"])
         return None
-
-
-def _everywhere_or(version: RuleVersion) -> str:
-    if "*" in version.markets:
-        return shown(Badge(_("Every market"), "info"))
-    return ", ".join(version.markets[:12]) + (" …" if len(version.markets) > 12 else "")
