@@ -49,6 +49,7 @@ app.autodiscover_tasks(task_packages)
 SWEEPS: tuple[tuple[str, timedelta | crontab], ...] = (
     ("governance.ledger.seal", timedelta(seconds=5)),
     ("governance.webhooks.dispatch", timedelta(seconds=5)),
+    ("governance.notices.dispatch_due", timedelta(seconds=15)),
     ("governance.violations.detect_sweep", timedelta(seconds=15)),
     ("governance.review.open_due", timedelta(seconds=15)),
     ("governance.review.sweep", timedelta(seconds=30)),

@@ -79,6 +79,7 @@ def events_of(obj: Any) -> QuerySet[Event]:
 GUILD_LEARNS = frozenset(
     "violation.confirmed violation.overturned points.charged points.expired points.reduced points.reversed "
     "points.credited lesson.assigned lesson.attempted assignment.completed assignment.cancelled "
+    "rectification.asked rectification.submitted rectification.met rectification.failed "
     "penalty.scheduled penalty.applied penalty.lifted penalty.cancelled penalty.reversed penalty.reduced "
     "notice.sent notice.read appeal.filed appeal.withdrawn appeal.message appeal.decided lesson.completed".split()
 )

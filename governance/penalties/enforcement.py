@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from governance.penalties.enums import PenaltyStatus
 from governance.penalties.models import EnforcementCap, EnforcementStop, Penalty
+from governance.penalties.rectification import awaits_check
 from guilds.accounts.actor import Actor
 
 #: Every batch that starts penalties holds this advisory lock shared until it commits; who opens a stop takes it alone. So a
@@ -72,9 +73,15 @@ def overtaken(now: dt.datetime) -> Q:
 
 
 def due_to_start(now: dt.datetime, stops: Stops) -> QuerySet[Penalty]:
-    """Scheduled penalties that may start now, in no order. One that is stayed or held is not scheduled."""
+    """Scheduled penalties that may start now, in no order. One that is stayed or held is not scheduled.
+
+    Nor one that the guild may stop by putting things right, before the rule has checked.
+    """
     return Penalty.objects.filter(
-        Q(retry_at__isnull=True) | Q(retry_at__lte=now), status=PenaltyStatus.SCHEDULED, starts_at__lte=now
+        Q(retry_at__isnull=True) | Q(retry_at__lte=now),
+        ~awaits_check(),
+        status=PenaltyStatus.SCHEDULED,
+        starts_at__lte=now,
     ).exclude(stops.holds() | overtaken(now))
 
 

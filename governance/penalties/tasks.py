@@ -72,3 +72,9 @@ def credit_due() -> int:
 def trained_due() -> int:
     """Lift penalties that lasted until a lesson was done."""
     return _drain(lambda: services.penalties_trained_due(limit=200))
+
+
+@shared_task(name="governance.penalties.recheck_due")
+def recheck_due() -> int:
+    """Let the rules check what guilds were to put right by now."""
+    return _drain(lambda: services.rectifications_check_due(limit=200))

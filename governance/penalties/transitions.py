@@ -1,6 +1,6 @@
 """Which status of a penalty may follow which."""
 
-from governance.penalties.enums import CompensationStatus
+from governance.penalties.enums import CompensationStatus, RectificationStatus
 from governance.penalties.enums import PenaltyStatus as S
 from guilds.errors import InvalidTransition
 
@@ -36,3 +36,30 @@ def check_compensation(old: str, new: str) -> None:
     """Raise InvalidTransition unless a compensation in status `old` may become `new`."""
     if CompensationStatus(new) not in COMPENSATION_TRANSITIONS[CompensationStatus(old)]:
         raise InvalidTransition("This compensation is settled already.")
+
+
+RECTIFICATION_TRANSITIONS: dict[RectificationStatus, frozenset[RectificationStatus]] = {
+    RectificationStatus.OPEN: frozenset(
+        {
+            RectificationStatus.SUBMITTED,
+            RectificationStatus.MET,
+            RectificationStatus.FAILED,
+            RectificationStatus.DROPPED,
+        }
+    ),
+    RectificationStatus.SUBMITTED: frozenset(
+        {RectificationStatus.MET, RectificationStatus.FAILED, RectificationStatus.DROPPED}
+    ),
+    RectificationStatus.MET: frozenset(),
+    RectificationStatus.FAILED: frozenset(),
+    RectificationStatus.DROPPED: frozenset(),
+}
+
+
+def check_rectification(old: str, new: str) -> None:
+    """Raise InvalidTransition unless a rectification in status `old` may become `new`."""
+    if RectificationStatus(new) not in RECTIFICATION_TRANSITIONS[RectificationStatus(old)]:
+        raise InvalidTransition(
+            f"What is to be put right is {RectificationStatus(old).label.lower()}; "
+            f"it cannot become {RectificationStatus(new).label.lower()}."
+        )

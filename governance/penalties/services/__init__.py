@@ -14,9 +14,9 @@ from governance.penalties.services.credits import credits_apply_due
 from governance.penalties.services.escalation import penalties_escalate_due
 from governance.penalties.services.execution import penalties_apply_due, penalties_lift_due
 from governance.penalties.services.points import points_expire_due
-from governance.penalties.services.reduction import penalty_reduce
 from governance.penalties.services.preview import preview
 from governance.penalties.services.rectification import rectification_submit, rectifications_check_due
+from governance.penalties.services.reduction import penalty_reduce
 from governance.penalties.services.reversal import penalty_overturn, shield_grant, violation_undo
 from governance.penalties.services.sanctions import sanctions_decide_due
 from governance.penalties.services.stays import penalties_go_on, penalties_of_case, penalties_stay

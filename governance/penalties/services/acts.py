@@ -19,7 +19,7 @@ from governance.penalties.enums import PenaltyStatus
 from governance.penalties.kinds import KINDS
 from governance.penalties.models import Penalty
 from governance.penalties.selectors import case_participants, lock_guilds, points_left, standing_of
-from governance.penalties.services.drafts import begin_anew
+from governance.penalties.services.drafts import begin_anew, rectifications_open
 from governance.penalties.services.reasons import imposed_draft, measures_in_words
 from governance.penalties.services.undoing import rectifications_drop
 from guilds.accounts.actor import Actor
@@ -98,6 +98,7 @@ def penalty_release(*, actor: Actor, penalty_id: int, reason: str) -> Penalty:
     penalty.full_clean()
     penalty.save()
     _record(actor, "penalty.released", penalty, {"status": "held"}, {"status": "scheduled"}, reason)
+    record_many(actor=actor, entries=rectifications_open([penalty], now=now))
     nudge("governance.penalties.apply_due")
     return penalty
 

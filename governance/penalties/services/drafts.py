@@ -11,8 +11,15 @@ from django.db.models import Max
 
 from governance.ledger.services import Entry
 from governance.penalties.enums import PenaltyStatus
-from governance.penalties.ladders import end_of, hold_reason_of, ladder_of, start_of
-from governance.penalties.models import BandCrossing, Penalty
+from governance.penalties.ladders import (
+    CORRECTION,
+    end_of,
+    hold_reason_of,
+    ladder_of,
+    start_of,
+    stopped_by,
+)
+from governance.penalties.models import BandCrossing, Penalty, Rectification
 from governance.penalties.safeguards import large, shielded
 from governance.violations.models import Violation
 from guilds.models import Guild
@@ -155,3 +162,38 @@ def penalty_entries(penalties: Sequence[Penalty], *, nth: int | None = None, rea
         )
         for penalty in penalties
     ]
+
+
+def rectifications_open(penalties: Iterable[Penalty], *, now: dt.datetime) -> list[Entry]:
+    """Ask for correction where a saved, announced penalty that is still to come lets itself be stopped by it.
+
+    Returns the entries for the ledger, rectification.asked for each.
+    """
+    rows = [
+        Rectification(penalty=penalty, due_at=penalty.starts_at)
+        for penalty in penalties
+        if penalty.status == PenaltyStatus.SCHEDULED
+        and penalty.starts_at > now
+        and stopped_by(penalty.params, CORRECTION)
+    ]
+    if rows:
+        Rectification.objects.bulk_create(rows, batch_size=500)
+    return [
+        rectification_entry("rectification.asked", row, {}, {"due_at": row.due_at.isoformat()})
+        for row in rows
+    ]
+
+
+def rectification_entry(
+    act: str, row: Rectification, before: Mapping[str, Any], after: Mapping[str, Any]
+) -> Entry:
+    """A ledger entry about what a guild is to put right. The penalty is loaded."""
+    return Entry(
+        act=act,
+        object_type=Rectification.ledger_type,
+        object_id=row.public_id,
+        before=before,
+        after=after,
+        guild_id=row.penalty.guild_id,
+        market_id=row.penalty.market_id,
+    )

@@ -15,7 +15,7 @@ from governance.penalties.enums import PenaltyStatus, PointReason
 from governance.penalties.models import BandCrossing, Penalty, PointEntry, Sanction
 from governance.penalties.origins import origins_of
 from governance.penalties.selectors import lock_guilds
-from governance.penalties.services.drafts import penalties_draft, penalty_entries
+from governance.penalties.services.drafts import penalties_draft, penalty_entries, rectifications_open
 from governance.penalties.services.points import Standings
 from governance.penalties.services.reasons import imposed_draft
 from governance.penalties.services.weighing import Case, Offences, weigh
@@ -35,7 +35,8 @@ def sanctions_decide_due(*, limit: int = 500, now: dt.datetime | None = None) ->
 
     Per guild in order of occurrence. Guilds that somebody else has locked wait for the next call. Everything a violation
     leads to commits together: sanction, points, standing, band crossings, penalties, notice, ledger.
-    Records points.charged per violation, penalty.scheduled or penalty.held per penalty, notice.sent per notice.
+    Records points.charged per violation, penalty.scheduled or penalty.held per penalty, rectification.asked where correction
+    stops one, notice.sent per notice.
     """
     now = now or timezone.now()
     waiting = Violation.objects.filter(sanction_due=True)
@@ -124,4 +125,5 @@ def _save(cases: Sequence[Case], standings: Standings, now: dt.datetime) -> None
             )
         )
         entries += penalty_entries(case.penalties, nth=case.sanction.nth)
+    entries += rectifications_open([penalty for case in cases for penalty in case.penalties], now=now)
     record_many(actor=actor, entries=entries)

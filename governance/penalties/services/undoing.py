@@ -21,7 +21,7 @@ from governance.penalties.ladders import LadderSpec, end_of
 from governance.penalties.models import Penalty, Rectification
 from governance.penalties.selectors import CURRENT, points_left
 from governance.penalties.services.compensation import Span, compensations_open
-from governance.penalties.services.drafts import penalty_entries
+from governance.penalties.services.drafts import penalty_entries, rectifications_open
 from governance.penalties.services.points import Standings
 from governance.penalties.services.reasons import imposed_draft, measures_in_words
 from governance.violations.models import Violation
@@ -169,7 +169,8 @@ def penalties_replace(
         for draft in announced:
             draft.notice = sent
     Penalty.objects.bulk_create(imposed)
-    record_many(actor=undoing.actor, entries=penalty_entries(imposed, nth=nth, reason=undoing.reason))
+    entries = penalty_entries(imposed, nth=nth, reason=undoing.reason)
+    record_many(actor=undoing.actor, entries=[*entries, *rectifications_open(imposed, now=now)])
     undoing.instead += announced
     nudge("governance.penalties.apply_due")
 
