@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
@@ -146,8 +146,8 @@ class FreeExit(Restrict):
 class Stacked(Restrict):
     """A restriction that also changes a column of the guild, on which several penalties may lie over one another.
 
-    Each remembers in `effect` the value it found and its height in the pile. Taking one out of the middle hands its memory to
-    the one that lay on it, so the order of undoing does not matter.
+    Each remembers in `effect` the value it found and its height in the pile. Taking one out lays those that stay anew on what
+    the lowest had found, so the column is always what the pile makes of it, whatever the order of undoing.
     """
 
     column: ClassVar[str]
@@ -171,21 +171,17 @@ class Stacked(Restrict):
     def reverse(self, penalties: Sequence[Penalty], *, now: dt.datetime) -> None:
         super().reverse(penalties, now=now)
         guilds = Guild.objects.in_bulk({penalty.guild_id for penalty in penalties})
-        piles = self._piles(guilds)
-        # From the top down, so that whatever of this batch lay above is already out of the pile.
-        for penalty in sorted(penalties, key=lambda penalty: -penalty.effect["height"]):
-            pile = piles[penalty.guild_id]
-            above = [other for other in pile if other.effect["height"] > penalty.effect["height"]]
-            if above:
-                above[0].effect["previous"] = penalty.effect["previous"]
-            else:
-                setattr(guilds[penalty.guild_id], self.column, penalty.effect["previous"])
-            for other in above:
-                other.effect["height"] -= 1
-            piles[penalty.guild_id] = [other for other in pile if other.pk != penalty.pk]
-        Penalty.objects.bulk_update(
-            [other for pile in piles.values() for other in pile], ["effect"], batch_size=500
-        )
+        gone = {penalty.pk for penalty in penalties}
+        left: list[Penalty] = []
+        for guild_id, pile in self._piles(guilds).items():
+            found = pile[0].effect["previous"]
+            staying = [penalty for penalty in pile if penalty.pk not in gone]
+            for height, penalty in enumerate(staying, start=1):
+                penalty.effect = {"previous": found, "height": height}
+                found = cast(Stacked, KINDS[penalty.kind]).value(found)
+            setattr(guilds[guild_id], self.column, found)
+            left += staying
+        Penalty.objects.bulk_update(left, ["effect"], batch_size=500)
         Guild.objects.bulk_update(guilds.values(), [self.column], batch_size=500)
 
     def _piles(self, guild_ids: Iterable[int]) -> dict[int, list[Penalty]]:

@@ -78,8 +78,6 @@ def penalties_reverse(
             penalty.status = PenaltyStatus.CANCELLED
         elif before in REVERSIBLE:
             if before == PenaltyStatus.IN_FORCE:
-                # A pile is kept in rows: what the one before handed over is read again.
-                penalty.refresh_from_db(fields=["effect"])
                 KINDS[penalty.kind].reverse([penalty], now=now)
             penalty.status = PenaltyStatus.REVERSED
             undoing.reversed.append(penalty)

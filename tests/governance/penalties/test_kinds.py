@@ -128,3 +128,16 @@ def test_a_pile_undone_in_one_batch_gives_back_the_first_value() -> None:
     KINDS["tier_removal"].reverse(pile, now=timezone.now())
 
     assert seen_from_outside(guild)[1] == "star"
+
+
+def test_what_stays_of_a_pile_is_all_that_weighs() -> None:
+    guild = factories.guild(tier="gold")
+    pile = [due(guild, "clear_out", None), due(guild, "suspension")]
+    pile += [due(guild, "tier_removal"), due(guild, "tier_removal")]
+    for penalty in pile:
+        apply(penalty)
+
+    reverse(pile[0])
+    reverse(pile[2])
+
+    assert seen_from_outside(guild)[:2] == ("suspended", "silver"), "the termination and one tier are gone"
