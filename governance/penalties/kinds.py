@@ -178,7 +178,7 @@ class Stacked(Restrict):
             staying = [penalty for penalty in pile if penalty.pk not in gone]
             for height, penalty in enumerate(staying, start=1):
                 penalty.effect = {"previous": found, "height": height}
-                found = cast(Stacked, KINDS[penalty.kind]).value(found)
+                found = cast("Stacked", KINDS[penalty.kind]).value(found)
             setattr(guilds[guild_id], self.column, found)
             left += staying
         Penalty.objects.bulk_update(left, ["effect"], batch_size=500)
