@@ -19,6 +19,7 @@ from celery.schedules import crontab, schedule
 from celery.signals import beat_init, celeryd_init, setup_logging
 from django.core.exceptions import ImproperlyConfigured
 from django_structlog.celery.steps import DjangoStructLogInitStep
+from kombu.exceptions import OperationalError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -148,6 +149,24 @@ class Heartbeat(bootsteps.StartStopStep):
             logger.warning("heartbeat_failed", error=str(error))
 
 
+#: What a worker does first. What fell due while it, or the broker, was away need not wait for the next sweep.
+CATCH_UP = ("governance.penalties.apply_due", "governance.penalties.lift_due")
+
+
+class CatchUp(bootsteps.StartStopStep):
+    """Whenever the worker comes to the broker, or back to it, ask for what may have been missed. Asked twice, nothing is
+    done twice; not asked, the sweeps find it."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def start(self, consumer: Any) -> None:
+        for task in CATCH_UP:
+            try:
+                consumer.app.send_task(task, ignore_result=True, retry=False, expires=60)
+            except OperationalError as error:
+                logger.warning("catch_up_not_sent", task=task, error=str(error))
+
+
 def valkey() -> redis.Redis:
     """A client of the broker's database that gives up after two seconds."""
     from django.conf import settings
@@ -161,4 +180,5 @@ def workers_alive() -> int:
 
 
 app.steps["consumer"].add(Heartbeat)
+app.steps["consumer"].add(CatchUp)
 app.steps["worker"].add(DjangoStructLogInitStep)

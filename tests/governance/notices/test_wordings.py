@@ -24,12 +24,13 @@ from governance.notices.wording import (
     shipped,
 )
 from guilds.errors import InvalidInput
+from guilds.models import Regime
 from tests import factories
 
 KIND = NoticeKind.APPEAL_RECEIVED
 
 
-def written(language: str, words: str, *, regime: object = None, kind: str = KIND) -> Template:
+def written(language: str, words: str, *, regime: Regime | None = None, kind: str = KIND) -> Template:
     return Template.objects.create(kind=kind, language=language, regime=regime, subject=words, body=words)
 
 

@@ -1,4 +1,4 @@
-"""Writing and sending notices."""
+"""Writing and issuing notices."""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ from django.db import transaction
 from django.utils import timezone
 
 from governance.ledger.services import Entry, record, record_many
-from governance.notices.models import Notice, Template
-from governance.notices.selectors import appeal_deadline
-from governance.notices.wording import Wordings, check_wording
+from governance.notices.enums import Channel
+from governance.notices.models import Dispatch, Notice
+from governance.notices.selectors import addressees, appeal_deadline
+from governance.notices.wording import Wordings
 from guilds.accounts.actor import Actor
-from guilds.accounts.enums import Role
 from guilds.errors import NotAllowed
 from guilds.models import Guild
+from guilds.nudges import nudge
+
+#: The task that mails what was issued; named, so that whoever issues need not know it.
+DISPATCH = "governance.notices.dispatch_due"
 
 
 def portal_url(path: str) -> str:
@@ -60,8 +64,21 @@ def notice_draft(
 
 @transaction.atomic
 def notices_send(*, actor: Actor, notices: Sequence[Notice]) -> list[Notice]:
-    """Issue drafts: they stand in the portal from this commit on. Records notice.sent for each."""
+    """Issue drafts: they stand in the portal from this commit on, and go by mail to every contact that wants their kind.
+
+    Records notice.sent for each.
+    """
     sent = Notice.objects.bulk_create(notices, batch_size=500)
+    now = timezone.now()
+    dispatches = [
+        Dispatch(
+            notice=notice, channel=Channel.MAIL, contact_id=contact_id, address=address, next_attempt_at=now
+        )
+        for notice, contact_id, address in addressees(sent)
+    ]
+    if dispatches:
+        Dispatch.objects.bulk_create(dispatches, batch_size=500)
+        nudge(DISPATCH)
     record_many(
         actor=actor,
         entries=[
@@ -118,22 +135,3 @@ def notice_read(*, actor: Actor, notice_id: int) -> Notice:
         notice.save(update_fields=["read_at"])
         record(actor=actor, act="notice.read", obj=notice, guild_id=notice.guild_id)
     return notice
-
-
-@transaction.atomic
-def template_write(
-    *, actor: Actor, kind: str, language: str, subject: str, body: str, reason: str
-) -> Template:
-    """Set ops' own wording of a notice in a language. Later notices use it; sent ones stay. Records notice_template.written."""
-    actor.require_role(Role.ADMIN, Role.ANALYST)
-    check_wording(kind, subject, body)
-    template, _ = Template.objects.select_for_update().get_or_create(kind=kind, language=language)
-    before = {"subject": template.subject, "body": template.body}
-    template.subject, template.body = subject, body
-    template.full_clean()
-    template.save()
-    after = {"subject": subject, "body": body}
-    record(
-        actor=actor, act="notice_template.written", obj=template, before=before, after=after, reason=reason
-    )
-    return template
