@@ -13,9 +13,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 TESTS ?= tests
 BENCHES ?= tests/benchmarks
 PYTEST_ARGS ?=
+MINUTES ?= 5
+PENALTIES ?= 10000
+CHAOS_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock clean chromium
+.PHONY: help demo test check bench chaos lock clean chromium
 .DELETE_ON_ERROR:
 
 help: ## print this help
@@ -42,6 +45,9 @@ check: $(STAMPS)/dev ## lint, types, import borders, migrations, documents that 
 bench: $(STAMPS)/dev ## run the benchmarks; one: make bench BENCHES=tests/benchmarks/bench_import.py
 	@$(BIN)/python -m pytest $(BENCHES) -o python_files='bench_*.py' -o python_functions='bench_*' -o norecursedirs= \
 		-p no:randomly --timeout 1800 -q -s $(PYTEST_ARGS)
+
+chaos: $(STAMPS)/dev ## kill -9 everything at random while penalties start and end: make chaos MINUTES=5 PENALTIES=10000
+	@$(BIN)/python -m tests.chaos --minutes $(MINUTES) --penalties $(PENALTIES) $(CHAOS_ARGS)
 
 lock: $(STAMPS)/uv ## resolve requirements*.in anew into requirements*.txt, with hashes
 	@for name in requirements requirements-demo requirements-dev; do \
