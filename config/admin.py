@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from config.case_pages import ViolationPage
+from config.case_pages import CasePage, ViolationPage
 from config.guild_page import GuildPage
 from config.lesson_page import LessonPage
 from config.rule_pages import RulePage, VersionPage
-from governance.models import Lesson, Rule, RuleVersion, Violation
+from governance.models import Case, Lesson, Rule, RuleVersion, Violation
 from guilds.models import Guild
 
+admin.site.register(Case, CasePage)
 admin.site.register(Guild, GuildPage)
 admin.site.register(Lesson, LessonPage)
 admin.site.register(Rule, RulePage)

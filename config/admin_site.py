@@ -137,7 +137,14 @@ SECTIONS: tuple[tuple[Any, tuple[Item, ...]], ...] = (
     (
         _("Review"),
         (
-            (_("My queue"), "inbox", "admin:governance_violation_queue", ""),
+            (_("My queue"), "inbox", "admin:governance_case_mine", ""),
+            (_("All cases"), "view_list", "admin:governance_case_changelist", ""),
+            (_("The team"), "groups", "admin:governance_case_team", ""),
+            (_("Queues"), "low_priority", "admin:governance_queue_changelist", ""),
+            (_("Routes"), "alt_route", "admin:governance_route_changelist", ""),
+            (_("Desks"), "desk", "admin:governance_desk_changelist", ""),
+            (_("Absences"), "beach_access", "admin:governance_absence_changelist", ""),
+            (_("Targets"), "timer", "admin:governance_target_changelist", ""),
             (_("All violations"), "flag", "admin:governance_violation_changelist", ""),
         ),
     ),

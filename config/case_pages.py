@@ -1,18 +1,20 @@
-"""The violation's page with what stands above it: the guild's standing, and what confirming would lead to."""
+"""The pages of a violation and of a case with what stands above them: the guild's standing, what confirming would lead to."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.http import HttpRequest
+from django.utils.translation import gettext as now_
 from django.utils.translation import gettext_lazy as _
 
-from governance.models import Violation
-from governance.penalties.services.preview import Measure, preview
+from governance.models import Band, Case, Standing, Violation
+from governance.penalties.services.preview import Measure, Preview, preview
 from governance.penalties.step_words import duration_words
-from governance.review.admin import JudgedViolationAdmin
+from governance.review.admin import CaseAdmin, JudgedViolationAdmin
 from governance.violations.admin import is_open
-from guilds.console.page import Badge, Fact, Link, Section, admin_url
+from guilds.console.page import Badge, Fact, Link, Section, Template, admin_url, distance
 
 
 class ViolationPage(JudgedViolationAdmin):
@@ -26,6 +28,79 @@ class ViolationPage(JudgedViolationAdmin):
                 ),
             )
         return shown
+
+
+class CasePage(CaseAdmin):
+    def beside(self, case: Case, request: HttpRequest) -> list[Section]:
+        shown = super().beside(case, request)
+        shown.insert(1, Section(_("Its standing"), standing_of(case)))
+        if case.violation is not None:
+            found = preview(case.violation)
+            shown.insert(
+                0,
+                Section(
+                    _("If it is confirmed"),
+                    Template("admin/console/desk_follows.html", follows(found)),
+                    note=_("As things stand now."),
+                ),
+            )
+        return shown
+
+    def follows(self, case: Case) -> Any:
+        """One line of a list of many: points and penalties."""
+        if case.violation is None:
+            return now_("Nothing follows; it is counted.")
+        found = preview(case.violation)
+        line: list[object] = [
+            now_("No. %(nth)s; %(points)s points (%(before)s → %(after)s)")
+            % {
+                "nth": found.nth,
+                "points": found.points,
+                "before": found.score_before,
+                "after": found.score_after,
+            }
+        ]
+        line += [Badge(measure.words, "danger") for measure in found.measures]
+        if any(measure.held for measure in found.measures):
+            line.append(Badge(now_("held for a second person"), "warning"))
+        return line
+
+
+def standing_of(case: Case) -> Sequence[Fact]:
+    """The guild's score now, and how far the next band is."""
+    standing = Standing.objects.filter(guild_id=case.guild_id).first()
+    score = standing.score if standing else 100
+    band = Band.objects.filter(at_or_below__gte=score).order_by("at_or_below").first()
+    below = Band.objects.filter(at_or_below__lt=score).order_by("-at_or_below").first()
+    return (
+        Fact(_("Score"), f"{score}"),
+        Fact(_("Band"), Badge(band.name, "danger") if band else Badge(_("Healthy"), "success")),
+        Fact(
+            _("Next band"),
+            now_("%(name)s at %(score)s") % {"name": below.name, "score": below.at_or_below}
+            if below
+            else _("None below"),
+        ),
+    )
+
+
+def follows(found: Preview) -> dict[str, Any]:
+    """What the desk's template shows of a preview."""
+    return {
+        "found": found,
+        "window": duration_words(found.window),
+        "measures": [
+            {
+                "words": measure.words,
+                "band": measure.band,
+                "held": measure.held.label if measure.held is not None else "",
+                "starts": distance(measure.starts_at),
+                "starts_at": measure.starts_at,
+                "ends_at": measure.ends_at,
+            }
+            for measure in found.measures
+        ],
+    }
 
 
 def consequences(violation: Violation) -> Sequence[Fact]:

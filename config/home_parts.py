@@ -18,13 +18,14 @@ COUNTED = 99
 
 @dataclass(frozen=True)
 class Waiting:
-    """A list of what waits, with where to see all of it and where to begin."""
+    """A list of what waits, with where to see all of it and where to begin; `note` says more about it in a few words."""
 
     title: str
     count: str
     table: Table
     url: str
     begin: Link | None = None
+    note: Any = ""
 
 
 def shortened(text: str) -> str:

@@ -23,6 +23,9 @@ from governance.models import (
 from governance.penalties.enums import PenaltyStatus
 from governance.penalties.kinds import KINDS
 from governance.penalties.selectors import penalties_visible_to
+from governance.review.admin.mine import progress_of
+from governance.review.admin.words import clock
+from governance.review.selectors import my_queue
 from governance.risks.enums import FeedbackStatus
 from governance.risks.selectors import feedback_visible_to
 from governance.rules.enums import FindingStatus
@@ -30,16 +33,13 @@ from governance.rules.selectors import findings_visible_to
 from governance.signals.enums import QuarantineStatus
 from governance.signals.selectors import quarantine_visible_to
 from governance.violations.enums import AlarmStatus
-from governance.violations.selectors import (
-    alarms_visible_to,
-    review_queue,
-)
+from governance.violations.selectors import alarms_visible_to
 from governance.webhooks.enums import DeliveryStatus
 from governance.workbench.selectors import approvals_waiting
 from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role
 from guilds.console.lists import in_markets
-from guilds.console.page import Badge, Link, Table, distance, link_to, list_url, severity_badge
+from guilds.console.page import Badge, Link, Table, admin_url, distance, link_to, list_url, severity_badge
 from guilds.remembering import remembered
 
 BADGE_SECONDS = 15
@@ -55,7 +55,7 @@ def waiting_counts(actor: Actor) -> dict[tuple[str, str], str]:
 
 def _waiting_rows(actor: Actor) -> Iterator[tuple[tuple[str, str], QuerySet[Any]]]:
     if actor.has_role(Role.REVIEWER):
-        yield ("admin:governance_violation_queue", ""), review_queue(actor)
+        yield ("admin:governance_case_mine", ""), my_queue(actor)
     if actor.has_role(Role.ENFORCER):
         for status in (PenaltyStatus.HELD, PenaltyStatus.FAILED):
             place = ("admin:governance_penalty_changelist", f"status__exact={status.value}")
@@ -92,24 +92,24 @@ def waiting_for(actor: Actor) -> list[Waiting]:
 
 
 def _for_reviewer(actor: Actor) -> Iterator[Waiting]:
-    queue = review_queue(actor)
+    queue = my_queue(actor)
     first = list(queue[:SHOWN])
-    rows = [
-        [
-            severity_badge(row.severity),
-            link_to(row, f"{row.code} · {row.guild}"),
-            row.market.code,
-            distance(row.detected_at),
-        ]
-        for row in first
-    ]
+    rows = [[severity_badge(row.severity), link_to(row), row.market.code, clock(row)] for row in first]
+    day = progress_of(actor)
+    table = Table(["", _("Case"), _("Market"), _("Clock")], rows, empty=_("Nothing waits for you."))
     yield Waiting(
         _("Cases for your review"),
         bounded_count(queue) or "0",
-        Table(["", _("Case"), _("Market"), _("Waits since")], rows, empty=_("Nothing waits for you.")),
-        reverse("admin:governance_violation_queue"),
-        Link(_("Begin"), link_to(first[0]).url) if first else None,  # type: ignore[union-attr]
+        table,
+        reverse("admin:governance_case_mine"),
+        Link(_("Begin"), admin_url(first[0])) if first else None,
+        _("%(done)s of %(capacity)s judged today") % {"done": day.done, "capacity": day.capacity},
     )
+    late = queue.filter(due_at__lte=timezone.now())
+    rows = [[severity_badge(row.severity), link_to(row), str(row.queue), clock(row)] for row in late[:SHOWN]]
+    table = Table(["", _("Case"), _("Queue"), _("Clock")], rows, empty=_("None."))
+    url = f"{reverse('admin:governance_case_mine')}?due=overdue"
+    yield Waiting(_("Overdue cases"), bounded_count(late) or "0", table, url)
 
 
 def _for_enforcer(actor: Actor) -> Iterator[Waiting]:
