@@ -16,8 +16,10 @@ from governance.penalties.services.execution import penalties_apply_due, penalti
 from governance.penalties.services.points import points_expire_due
 from governance.penalties.services.preview import preview
 from governance.penalties.services.rectification import rectification_submit, rectifications_check_due
+from governance.penalties.services.reconciliation import difference_settle, reconcile
 from governance.penalties.services.reduction import penalty_reduce
 from governance.penalties.services.reversal import penalty_overturn, shield_grant, violation_undo
+from governance.penalties.services.safeguards import safeguard_set
 from governance.penalties.services.sanctions import sanctions_decide_due
 from governance.penalties.services.stays import penalties_go_on, penalties_of_case, penalties_stay
 from governance.penalties.services.stops import penalties_overtaken_cancel, stop_close, stop_open
@@ -29,6 +31,7 @@ __all__ = [
     "compensation_decline",
     "compensation_settle",
     "credits_apply_due",
+    "difference_settle",
     "penalties_apply_due",
     "penalties_escalate_due",
     "penalties_go_on",
@@ -49,6 +52,8 @@ __all__ = [
     "preview",
     "rectification_submit",
     "rectifications_check_due",
+    "safeguard_set",
+    "reconcile",
     "sanctions_decide_due",
     "shield_grant",
     "stop_close",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from governance.models import (
@@ -230,9 +232,17 @@ def test_points_expire_by_an_opposite_entry_and_only_once() -> None:
     assert standing_of(guild.pk)["points"] == []
 
 
-def test_statements_do_not_multiply_with_the_batch(django_assert_max_num_queries) -> None:  # type: ignore[no-untyped-def]
-    version = factories.version()
-    for _ in range(40):
-        factories.violation(factories.guild(), version, status="confirmed", evidence=False)
-    with django_assert_max_num_queries(22):
-        services.sanctions_decide_due(limit=100)
+def test_statements_do_not_multiply_with_the_batch() -> None:
+    steps = [
+        [{"kind": "recruitment_freeze", "days": 7, "grace": "7d", "stops": ["correction"], "stack": "after"}]
+    ]
+    version = factories.version(ladder={**factories.LADDER, "steps": steps})
+
+    def statements(count: int) -> int:
+        for _ in range(count):
+            factories.violation(factories.guild(), version, status="confirmed", evidence=False)
+        with CaptureQueriesContext(connection) as asked:
+            assert services.sanctions_decide_due(limit=200) == count
+        return len(asked)
+
+    assert statements(2) == statements(40) <= 32
