@@ -17,11 +17,11 @@ BETWEEN = " · "
 AUTOMATIC, HUMAN = "automatic", "human"
 
 # Nobody's verdict: the rule decided alone, whatever its version asks for today
-_DECISIONS = f"""
+_DECISIONS = """
     SELECT 'v' || v.id,
-           r.code || '{BETWEEN}' || v.severity || '{BETWEEN}' || CASE
-               WHEN EXISTS (SELECT 1 FROM governance_review AS w WHERE w.violation_id = v.id) THEN '{HUMAN}'
-               ELSE '{AUTOMATIC}'
+           r.code || %(between)s || v.severity || %(between)s || CASE
+               WHEN EXISTS (SELECT 1 FROM governance_review AS w WHERE w.violation_id = v.id) THEN %(human)s
+               ELSE %(automatic)s
            END
       FROM governance_violation AS v
       JOIN governance_rule AS r ON r.id = v.rule_id
@@ -30,7 +30,7 @@ _DECISIONS = f"""
 """
 
 # A violation's day is that of the guild's market, as an activity's is; two days more on either side hold every time zone
-_UNFLAGGED = f"""
+_UNFLAGGED = """
     WITH flagged AS MATERIALIZED (
         SELECT DISTINCT v.guild_id, (v.occurred_at AT TIME ZONE m.timezone)::date AS day
           FROM governance_violation AS v
@@ -38,7 +38,7 @@ _UNFLAGGED = f"""
           JOIN guilds_market AS m ON m.id = g.market_id
          WHERE v.occurred_at >= %(first)s::date - 2 AND v.occurred_at < %(end)s::date + 2
     )
-    SELECT 'g' || g.id || ':' || a.date, m.code || '{BETWEEN}' || g.tier
+    SELECT 'g' || g.id || ':' || a.date, m.code || %(between)s || g.tier
       FROM guilds_activity AS a
       JOIN guilds_guild AS g ON g.id = a.guild_id
       JOIN guilds_market AS m ON m.id = g.market_id
@@ -59,7 +59,14 @@ def decisions(
     """
     return _read(
         _DECISIONS,
-        {"since": since, "until": until, "open": ViolationStatus.OPEN.value, "markets": _ids(market_ids)},
+        {
+            "since": since,
+            "until": until,
+            "open": ViolationStatus.OPEN.value,
+            "markets": _ids(market_ids),
+            "automatic": AUTOMATIC,
+            "human": HUMAN,
+        },
     )
 
 
@@ -92,6 +99,6 @@ def _read(sql: str, values: dict[str, object]) -> Iterator[tuple[str, str]]:
     raw = connection.connection
     with transaction.atomic(), raw.cursor(name="population") as cursor:
         cursor.itersize = _AT_ONCE
-        cursor.execute(sql, values)
+        cursor.execute(sql, {"between": BETWEEN, **values})
         for unit, stratum in cursor:
             yield stratum, unit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
@@ -98,24 +99,26 @@ class Plan(models.Model):
         return str(self.kind)
 
 
+_SAID = "case__judgement__opinion"
+_CONFIRMED = Q(decided__in=WERE_CONFIRMED)
+_AGREES = Q(**{_SAID: Opinion.CONFIRM}) & _CONFIRMED | Q(**{_SAID: Opinion.DISMISS}) & ~_CONFIRMED
+_DIFFERS = Q(**{_SAID: Opinion.DISMISS}) & _CONFIRMED | Q(**{_SAID: Opinion.CONFIRM}) & ~_CONFIRMED
+
+
 class SampleItemQuerySet(models.QuerySet["SampleItem"]):
     def judged(self) -> SampleItemQuerySet:
         return self.filter(case__judgement__isnull=False)
 
-    def with_answers(self) -> SampleItemQuerySet:
+    def with_answers(self) -> models.QuerySet[Any]:
         """With `right`: whether the blind judge agrees with the decision, or with there having been nothing to find.
 
         None where nobody has judged, or the judge could not tell. An overturned violation had been confirmed: what is
         measured is the decision, not what an appeal made of it.
         """
-        said = "case__judgement__opinion"
-        confirmed = Q(decided__in=WERE_CONFIRMED)
-        agrees = Q(**{said: Opinion.CONFIRM}) & confirmed | Q(**{said: Opinion.DISMISS}) & ~confirmed
-        clear = Q(**{f"{said}__in": [Opinion.CONFIRM, Opinion.DISMISS]})
         return self.annotate(
             right=Either(
-                When(agrees, then=Value(True)),
-                When(clear, then=Value(False)),
+                When(_AGREES, then=Value(True)),
+                When(_DIFFERS, then=Value(False)),
                 default=Value(None),
                 output_field=BooleanField(null=True),
             )
@@ -123,7 +126,7 @@ class SampleItemQuerySet(models.QuerySet["SampleItem"]):
 
     def disputed(self) -> SampleItemQuerySet:
         """Where the judge sees it otherwise: a decision thought wrong, or a violation where none had been found."""
-        return self.with_answers().filter(right=False)
+        return self.filter(_DIFFERS)
 
 
 class SampleItem(models.Model):
