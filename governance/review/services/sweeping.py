@@ -86,7 +86,7 @@ def _mark(now: dt.datetime, which: Literal["warned_at", "breached_at"]) -> int:
     near = Q(due_at__lte=now) if which == "breached_at" else _near(now)
     due = list(
         Case.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
-        .filter(near, status=CaseStatus.WAITING, breached_at__isnull=True, **{f"{which}__isnull": True})
+        .filter(near, status=CaseStatus.WAITING, breached_at__isnull=True)
         .order_by("due_at", "pk")[:BATCH]
     )
     # The revision stays: whoever is at the case is not to lose a race against the clock.
@@ -118,4 +118,4 @@ def _near(now: dt.datetime) -> Q:
         place = Q(market=market_id) if market_id is not None else ~Q(market__in=own[severity])
         near |= Q(severity=severity, due_at__lte=now + promise.lead) & place
     # Said once more for all, so that the index on the due moment is used.
-    return near & Q(due_at__lte=now + max(promise.lead for promise in found.values()))
+    return near & Q(warned_at__isnull=True, due_at__lte=now + max(promise.lead for promise in found.values()))

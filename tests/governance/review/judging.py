@@ -65,15 +65,15 @@ def everything() -> list[object]:
 
 
 def refuses(
-    kind: type[DomainError], act: Callable[..., Any], *, code: str | None = None, **asked: Any
+    kind: type[DomainError], act: Callable[..., Any], /, *, why: str | None = None, **asked: Any
 ) -> DomainError:
     """The act is refused, nothing has changed and nothing was recorded; returns the refusal."""
     before = everything()
     with pytest.raises(kind) as refusal:
         act(**asked)
     assert everything() == before
-    if code is not None:
-        assert refusal.value.code == code
+    if why is not None:
+        assert refusal.value.code == why
     return refusal.value
 
 

@@ -1,0 +1,143 @@
+"""The reviewer's queue at 1,000,000 cases against 1,000: the same pages, the same reviewer, the same share of open ones."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+
+from governance.review import services
+from governance.review.models import Case
+from governance.review.selectors import my_queue, next_case, queue_default
+from guilds.accounts.actor import Actor
+from guilds.models import Market, User
+from tests import factories
+from tests.benchmarks.report import Report
+
+FEW, MANY = 1_000, 1_000_000
+MARKETS, GUILDS, RULES = 30, 200, 20
+CALLS = 60
+
+#: Half are judged. Of the open ones one in twenty is on hold, one in ten claimed by a colleague, one in ten assigned to one.
+_VIOLATIONS = """
+INSERT INTO governance_violation (public_id, rule_id, version_id, code, severity, review, status, guild_id, market_id, subject,
+    occurred_at, detected_at, decided_at, explanation, sanction_due)
+SELECT gen_random_uuid(), v.rule_id, v.id, v.violation_code, 'S' || 1 + n %% 4, 'human',
+    CASE WHEN n %% 2 = 0 THEN 'open' ELSE 'dismissed' END, g.id, g.market_id, 'bench' || n,
+    now() - (n %% 8640) * interval '1 minute', now() - (n %% 8640) * interval '1 minute',
+    CASE WHEN n %% 2 = 0 THEN NULL ELSE now() END, '{}', false
+FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS n
+JOIN (SELECT id, rule_id, violation_code, row_number() OVER (ORDER BY id) - 1 AS r FROM governance_ruleversion) v
+    ON v.r = n %% %(rules)s
+JOIN (SELECT id, market_id, row_number() OVER (ORDER BY id) - 1 AS r FROM guilds_guild) g ON g.r = (n / 7) %% %(guilds)s
+"""
+_CASES = """
+INSERT INTO governance_case (public_id, kind, place, status, revision, queue_id, violation_id, rule_id, guild_id, market_id,
+    severity, opened_at, urgent_at, due_at, assigned_to_id, claimed_by_id, claimed_until, held_until, escalation, hold_reason,
+    done_at, done_by_id)
+SELECT gen_random_uuid(), 'verdict', 1,
+    CASE WHEN v.status <> 'open' THEN 'done' WHEN n %% 40 = 0 THEN 'on_hold' ELSE 'waiting' END, 1, %(queue)s, v.id, v.rule_id,
+    v.guild_id, v.market_id, v.severity, v.detected_at, v.detected_at + n %% 100 * interval '1 hour',
+    v.detected_at + interval '100 hours', CASE WHEN v.status = 'open' AND n %% 20 = 2 THEN %(colleague)s END,
+    CASE WHEN v.status = 'open' AND n %% 20 = 4 THEN %(colleague)s END,
+    CASE WHEN v.status = 'open' AND n %% 20 = 4 THEN now() + interval '1 hour' END,
+    CASE WHEN v.status = 'open' AND n %% 40 = 0 THEN now() + interval '1 day' END, '', '',
+    CASE WHEN v.status <> 'open' THEN now() - n %% 5000 * interval '1 minute' END,
+    CASE WHEN v.status <> 'open' THEN %(colleague)s END
+FROM (SELECT *, substr(subject, 6)::bigint AS n FROM governance_violation WHERE subject LIKE 'bench%%') v
+WHERE n BETWEEN %(first)s AND %(last)s
+"""
+_REVIEWS = """
+INSERT INTO governance_review (violation_id, reviewer_id, verdict, reason, created_at)
+SELECT c.violation_id, c.done_by_id, 'dismiss', 'Nothing there.', c.done_at FROM governance_case c
+WHERE c.status = 'done' AND NOT EXISTS (SELECT 1 FROM governance_review r WHERE r.violation_id = c.violation_id)
+"""
+
+
+def world() -> None:
+    markets = [factories.market() for _ in range(MARKETS)]
+    for number in range(GUILDS):
+        factories.guild(market=markets[number % MARKETS])
+    for _ in range(RULES):
+        factories.version(review="human")
+
+
+def fill(first: int, last: int, *, colleague: User) -> None:
+    """Cases number `first` to `last`, with their violations and verdicts."""
+    asked = {
+        "first": first,
+        "last": last,
+        "rules": RULES,
+        "guilds": GUILDS,
+        "queue": queue_default().pk,
+        "colleague": colleague.pk,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_VIOLATIONS, asked)
+        cursor.execute(_CASES, asked)
+        cursor.execute(_REVIEWS)
+        cursor.execute("VACUUM ANALYZE")
+
+
+def p95(call: Callable[[], object]) -> float:
+    """Seconds, of CALLS calls after three that warm up."""
+    taken = []
+    for _ in range(CALLS + 3):
+        started = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - started)
+    return sorted(taken[3:])[int(0.95 * CALLS)]
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.django_db(transaction=True)
+def bench_queue_of_a_million(report: Report) -> None:
+    world()
+    everywhere = factories.staff("reviewer")
+    some = factories.staff("reviewer", markets=Market.objects.order_by("pk")[:3])
+    colleague = factories.staff("reviewer")
+    client = Client()
+    client.force_login(everywhere)
+
+    def measured() -> dict[str, float]:
+        found = {}
+        for name, user in (("every market", everywhere), ("3 of 30 markets", some)):
+            actor = Actor.staff(user)
+            last = list(my_queue(actor)[:100])[-1]
+            found[f"the first 100, {name}"] = p95(lambda actor=actor: list(my_queue(actor)[:100]))
+            found[f"next case, {name}"] = p95(lambda actor=actor, last=last: next_case(actor, last))
+        case = my_queue(Actor.staff(everywhere))[0]
+
+        def claim_and_release() -> None:
+            services.case_claim(actor=Actor.staff(everywhere), case_id=case.pk)
+            services.case_release(actor=Actor.staff(everywhere), case_id=case.pk)
+
+        found["claim and release"] = p95(claim_and_release)
+        found["sweep that finds nothing to open"] = p95(services.cases_open_due)
+        for name, url in (
+            ("page: my queue", reverse("admin:governance_case_mine")),
+            ("page: next case", reverse("admin:governance_case_next")),
+        ):
+
+            def load(url: str = url) -> None:
+                assert client.get(url, follow=True).status_code == 200
+
+            found[name] = p95(load)
+        return found
+
+    fill(1, FEW, colleague=colleague)
+    few = measured()
+    started = time.perf_counter()
+    fill(FEW + 1, MANY, colleague=colleague)
+    built = time.perf_counter() - started
+    many = measured()
+    report.title(
+        f"The queue at {Case.objects.count():,} cases, half of them open, against {FEW:,} (p95 of {CALLS} calls)"
+    )
+    for name, seconds in many.items():
+        report.row(name, 1e6 * seconds, "µs", against=1e6 * few[name])
+    report.row("(the million was built in)", built, "s")
