@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
@@ -127,3 +128,50 @@ def celery_broker(url: str, *, name: str = "REDIS_URL") -> str:
     if scheme == "unix":
         return f"redis+socket://{quote(middle)}?virtual_host={number}"
     return redis(url, name=name)
+
+
+@dataclass(frozen=True)
+class Mail:
+    """Where mail goes, as Django's EMAIL_ settings want it. `tls` from the first byte, `starttls` after greeting."""
+
+    backend: str
+    host: str = "localhost"
+    port: int = 25
+    user: str = ""
+    password: str = ""
+    tls: bool = False
+    starttls: bool = False
+    folder: str | None = None
+
+
+def mail(url: str, *, name: str = "GUILDHALL_MAIL_URL") -> Mail:
+    """`smtp://user:password@host:587/?starttls=1`, `smtps://user:password@host`, `file:///folder`, `console:`, `memory:`.
+
+    Empty: the mail server of this machine, without encryption. User names and passwords are percent-encoded.
+    """
+    backends = "django.core.mail.backends"
+    parts = urlsplit(url or "smtp://localhost")
+    if parts.scheme in {"console", "memory"}:
+        return Mail(f"{backends}.{'console' if parts.scheme == 'console' else 'locmem'}.EmailBackend")
+    if parts.scheme == "file":
+        if not parts.path.startswith("/"):
+            raise ImproperlyConfigured(f"{name} needs a whole path: file:///var/spool/guildhall.")
+        return Mail(f"{backends}.filebased.EmailBackend", folder=unquote(parts.path))
+    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
+        raise ImproperlyConfigured(f"{name} must be smtp://host, smtps://host, file:///folder or console:.")
+    try:
+        port = parts.port
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} has a port that is not a number.") from None
+    tls, starttls = parts.scheme == "smtps", dict(parse_qsl(parts.query)).get("starttls", "").lower() in TRUE
+    if tls and starttls:
+        raise ImproperlyConfigured(f"{name}: smtps:// is encrypted from the start; leave starttls out.")
+    return Mail(
+        f"{backends}.smtp.EmailBackend",
+        host=parts.hostname,
+        port=port or (465 if tls else 587 if starttls else 25),
+        user=unquote(parts.username or ""),
+        password=unquote(parts.password or ""),
+        tls=tls,
+        starttls=starttls,
+    )

@@ -9,12 +9,10 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
-import structlog
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
-from structlog.tracebacks import ExceptionDictTransformer
 
-from config import embedded, env
+from config import embedded, env, logs
 from config.admin_site import UNFOLD  # noqa: F401  the look of the console and its sidebar
 from guilds.accounts.enums import Scope
 
@@ -229,19 +227,20 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024 + 64 * 1024
 DATA_UPLOAD_MAX_NUMBER_FILES = 20
 
 # --- mail -------------------------------------------------------------------------------------------------------
-EMAIL_BACKEND = {
-    "production": "django.core.mail.backends.smtp.EmailBackend",
-    "demo": "django.core.mail.backends.filebased.EmailBackend",
-    "test": "django.core.mail.backends.locmem.EmailBackend",
-}[GUILDHALL_ENV]
-EMAIL_FILE_PATH = DATA_DIR / "mail"
-EMAIL_HOST = env.text("GUILDHALL_EMAIL_HOST", "localhost")
-EMAIL_PORT = env.integer("GUILDHALL_EMAIL_PORT", 25, lowest=1, highest=65535)
-EMAIL_HOST_USER = env.text("GUILDHALL_EMAIL_USER")
-EMAIL_HOST_PASSWORD = env.text("GUILDHALL_EMAIL_PASSWORD")
-EMAIL_USE_TLS = env.flag("GUILDHALL_EMAIL_TLS", False)
+#: Notices leave by it. The demo writes its mails into files; System › Mail shows them.
+_mail = env.mail(
+    env.text(
+        "GUILDHALL_MAIL_URL",
+        {"demo": (DATA_DIR / "mail").as_uri(), "test": "memory:"}.get(GUILDHALL_ENV, ""),
+    )
+)
+EMAIL_BACKEND, EMAIL_FILE_PATH = _mail.backend, _mail.folder
+EMAIL_HOST, EMAIL_PORT = _mail.host, _mail.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = _mail.user, _mail.password
+EMAIL_USE_TLS, EMAIL_USE_SSL = _mail.starttls, _mail.tls
+# For each step of a conversation with the mail server.
 EMAIL_TIMEOUT = 10
-DEFAULT_FROM_EMAIL = env.text("GUILDHALL_EMAIL_FROM", "guildhall@localhost")
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("GUILDHALL_EMAIL_FROM", "guildhall@localhost")
 
 # --- REST -------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
@@ -343,60 +342,11 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_TIMEZONE = "UTC"
 CELERY_ENABLE_UTC = True
 
-# --- logs: one JSON object a line, with request_id and task_id ----------------------------------------------------
-LOG_FORMAT = env.choice("GUILDHALL_LOG_FORMAT", "json", ("json", "console"))
-LOG_LEVEL = env.choice("GUILDHALL_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR"))
-_before_rendering: list[structlog.typing.Processor] = [
-    structlog.contextvars.merge_contextvars,
-    structlog.stdlib.add_log_level,
-    structlog.stdlib.add_logger_name,
-    structlog.processors.TimeStamper(fmt="iso", utc=True),
-    structlog.processors.StackInfoRenderer(),
-]
-_renderers: dict[str, list[structlog.typing.Processor]] = {
-    "json": [
-        # Without the values of local variables: those may be passwords and personal data.
-        structlog.processors.ExceptionRenderer(ExceptionDictTransformer(show_locals=False)),
-        structlog.processors.JSONRenderer(),
-    ],
-    "console": [structlog.dev.ConsoleRenderer(colors=False)],
-}
-structlog.configure(
-    processors=[
-        structlog.stdlib.filter_by_level,
-        *_before_rendering,
-        structlog.stdlib.PositionalArgumentsFormatter(),
-        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-    ],
-    logger_factory=structlog.stdlib.LoggerFactory(),
-    cache_logger_on_first_use=True,
+# --- logs -------------------------------------------------------------------------------------------------------
+LOGGING = logs.configured(
+    shape=env.choice("GUILDHALL_LOG_FORMAT", "json", tuple(logs.RENDERERS)),
+    level=env.choice("GUILDHALL_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
 )
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {
-        "line": {
-            "()": structlog.stdlib.ProcessorFormatter,
-            "processors": [
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                *_renderers[LOG_FORMAT],
-            ],
-            "foreign_pre_chain": _before_rendering,
-        }
-    },
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {
-        # Django's own handlers would print everything a second time.
-        "django": {"handlers": [], "propagate": True},
-        "django.server": {"handlers": [], "propagate": True},
-        # The request middleware logs every answer already, with its request_id.
-        "django.request": {"level": "ERROR"},
-        "celery.worker.strategy": {"level": "WARNING"},
-        "celery.app.trace": {"level": "WARNING"},
-        "celery.beat": {"level": "WARNING"},
-    },
-}
 DJANGO_STRUCTLOG_CELERY_ENABLED = True
 DJANGO_STRUCTLOG_USER_ID_FIELD = "pk"
 # Probes and the sweeps of every few seconds would drown the rest.

@@ -33,6 +33,20 @@ M = TypeVar("M", Guild, Creator)
 COLLECTIONS = ("guilds", "creators", "memberships", "activity")
 
 
+class ContactSerializer(serializers.Serializer[Any]):
+    """An address that gets the guild's notices by mail."""
+
+    email = serializers.EmailField(max_length=254)
+    name = serializers.CharField(
+        max_length=120, required=False, allow_blank=True, help_text="Desk or function, such as legal."
+    )
+    kinds = serializers.ListField(
+        child=serializers.CharField(max_length=24),
+        required=False,
+        help_text="Kinds of notices it gets, such as penalty_imposed; none named: all.",
+    )
+
+
 class GuildFieldsSerializer(serializers.Serializer[Guild]):
     """What is left out stays as it is."""
 
@@ -43,6 +57,9 @@ class GuildFieldsSerializer(serializers.Serializer[Guild]):
     tier = serializers.ChoiceField(choices=GuildTier.choices, required=False)
     status = serializers.ChoiceField(choices=GuildStatus.choices, required=False)
     onboarded_at = serializers.DateTimeField(required=False, allow_null=True)
+    contacts = ContactSerializer(
+        many=True, required=False, write_only=True, help_text="Replace those the guild had; at most 20."
+    )
 
 
 class GuildRowSerializer(GuildFieldsSerializer):

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Any, NamedTuple, TypeAlias
 
+from guilds.registry import contacts
 from guilds.registry.enums import GuildStatus, GuildTier
 
 _unfit = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]").search
@@ -114,6 +115,13 @@ def whole_number(value: Any) -> int:
     return value
 
 
+def contact_list(value: Any) -> list[dict[str, Any]]:
+    try:
+        return contacts.read(value)
+    except ValueError as error:
+        raise Unreadable(str(error)) from error
+
+
 GUILD = {
     "external_id": Column(text(120), required=True),
     "name": Column(text(200, blank=True)),
@@ -121,6 +129,7 @@ GUILD = {
     "tier": Column(choice(GuildTier.values)),
     "status": Column(choice(GuildStatus.values)),
     "onboarded_at": Column(moment, nullable=True),
+    "contacts": Column(contact_list),
 }
 CREATOR = {
     "external_id": Column(text(120), required=True),

@@ -14,8 +14,9 @@ from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role
 from guilds.errors import InvalidInput, NotAllowed
 from guilds.nudges import nudge
-from guilds.registry import rows, upsert
+from guilds.registry import contacts, rows, upsert
 from guilds.registry.enums import GuildStatus, GuildTier
+from guilds.registry.models import Guild
 from guilds.registry.rows import Fault
 from guilds.registry.selectors import GuildPlace, creator_ids, guild_places
 
@@ -84,11 +85,11 @@ def registry_upsert(
 ) -> UpsertReport:
     """Create or change registry rows by their outside keys: everything, or nothing and every fault.
 
-    A guild is {external_id, name, market, tier, status, onboarded_at}, a creator {external_id, name, market}, a membership
-    {creator, guild, starts_at, ends_at}, activity {guild, date, live_hours, active_creators, gift_revenue}; markets by code,
-    guilds and creators by external id, and rows may refer to others of the same batch. What a row leaves out stays as it is;
-    a new guild needs its market. A guild named here is no longer provisional. Only penalties suspend and terminate a guild:
-    a status that would set or end that is refused.
+    A guild is {external_id, name, market, tier, status, onboarded_at, contacts}, a creator {external_id, name, market}, a
+    membership {creator, guild, starts_at, ends_at}, activity {guild, date, live_hours, active_creators, gift_revenue}; markets
+    by code, guilds and creators by external id, and rows may refer to others of the same batch. What a row leaves out stays as
+    it is; a new guild needs its market. A guild named here is no longer provisional. Only penalties suspend and terminate a
+    guild: a status that would set or end that is refused. `contacts` are {email, name, kinds} each and replace what was there.
 
     Clients write within their markets, staff as administrators of theirs. Raises NotAllowed for others and for rows outside
     the actor's markets, InvalidInput for faulty rows and more than 5,000 of a kind. Every changed row keeps its history.
@@ -122,8 +123,19 @@ def registry_upsert(
         raise InvalidInput("Some rows are faulty; nothing was written.", errors=list(faults))
     with _history(actor, "registry upsert"):
         counts = plan.write()
+        _write_contacts(actor, batch)
     nudge("governance.signals.retry_quarantine")  # some signals may have waited for just these rows
     return UpsertReport(**counts)
+
+
+def _write_contacts(actor: Actor, batch: upsert.Batch) -> None:
+    """The contacts of the rows that name any; a row that leaves them out keeps what is there."""
+    given = {
+        row.values["external_id"]: row.values["contacts"] for row in batch.guilds if "contacts" in row.values
+    }
+    if given:
+        keys = dict(Guild.objects.filter(external_id__in=given).values_list("external_id", "pk"))
+        contacts.replace(actor=actor, contacts={keys[guild]: named for guild, named in given.items()})
 
 
 def _require_writer(actor: Actor) -> None:

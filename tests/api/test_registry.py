@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from governance.models import Contact, Event
 from guilds.accounts.enums import Scope
 from guilds.models import Activity, Creator, Guild, Membership
 from tests import factories
@@ -66,6 +67,14 @@ def test_put_turns_a_provisional_guild_into_a_known_one(writer: Caller) -> None:
         ({"market": "FR", "name": "x" * 201}, "name"),
         ({"market": "FR", "colour": "red"}, "colour"),
         ({"market": "FR", "external_id": "g-2"}, "external_id"),
+        ({"market": "FR", "contacts": "legal@guild.test"}, "contacts"),
+        ({"market": "FR", "contacts": ["legal@guild.test"]}, "contacts"),
+        ({"market": "FR", "contacts": [{"email": "nobody"}]}, "contacts"),
+        ({"market": "FR", "contacts": [{"name": "Legal"}]}, "contacts"),
+        ({"market": "FR", "contacts": [{"email": "a@guild.test", "kinds": ["gossip"]}]}, "contacts"),
+        ({"market": "FR", "contacts": [{"email": "a@guild.test", "colour": "red"}]}, "contacts"),
+        ({"market": "FR", "contacts": [{"email": "a@guild.test"}, {"email": "A@guild.test"}]}, "contacts"),
+        ({"market": "FR", "contacts": [{"email": f"{n}@guild.test"} for n in range(21)]}, "contacts"),
     ],
 )
 def test_put_refuses_what_it_cannot_keep_and_names_the_field(writer: Caller, body: Any, field: str) -> None:
@@ -158,3 +167,41 @@ def test_a_market_bound_client_writes_in_its_markets_only(writer: Caller) -> Non
     problem(bound.post("registry", {"guilds": [{"external_id": "theirs", "name": "Taken"}]}), 403)
     assert dict(Guild.objects.values_list("external_id", "market__code")) == {"theirs": "IT", "ours": "DE"}
     assert Guild.objects.get(external_id="theirs").name != "Taken"
+
+
+def contacts() -> dict[str, tuple[str, list[str], bool]]:
+    return {one.email: (one.name, one.kinds, one.is_active) for one in Contact.objects.order_by("pk")}
+
+
+def test_put_replaces_a_guilds_contacts_and_leaves_them_when_it_names_none(writer: Caller) -> None:
+    legal = {"email": "legal@guild.test", "name": "Legal", "kinds": ["penalty_imposed"]}
+    first = writer.put("guilds/g-1", {"market": "FR", "contacts": [legal, {"email": "desk@guild.test"}]})
+    again = writer.put("guilds/g-1", {"contacts": [legal, {"email": "desk@guild.test"}]})
+    renamed = writer.put("guilds/g-1", {"name": "Aurora"})
+
+    assert (first.status_code, again.status_code, renamed.status_code) == (201, 200, 200)
+    assert "contacts" not in first.json()
+    assert contacts() == {
+        "legal@guild.test": ("Legal", ["penalty_imposed"], True),
+        "desk@guild.test": ("", [], True),
+    }
+    assert list(Event.objects.values_list("act", flat=True)) == ["contact.added", "contact.added"]
+
+    writer.put("guilds/g-1", {"contacts": [{"email": "Legal@guild.test", "name": "Law"}]})
+    assert contacts() == {"Legal@guild.test": ("Law", [], True), "desk@guild.test": ("", [], False)}
+    assert list(Event.objects.order_by("-pk").values_list("act", flat=True)[:2]) == [
+        "contact.removed",
+        "contact.changed",
+    ]
+
+    batch = writer.post("registry", {"guilds": [{"external_id": "g-1", "contacts": []}]})
+    assert (batch.status_code, set(Contact.objects.values_list("is_active", flat=True))) == (200, {False})
+
+
+def test_contacts_of_a_refused_batch_are_not_written(writer: Caller) -> None:
+    good = {"external_id": "g-1", "market": "FR", "contacts": [{"email": "a@guild.test"}]}
+
+    answer = writer.post("registry", {"guilds": [good, {"external_id": "g-2", "market": "XX"}]})
+
+    assert answer.status_code == 422
+    assert not Contact.objects.exists()

@@ -116,3 +116,45 @@ def test_redis_url_on_another_database() -> None:
 def test_wrong_redis_urls(url: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="REDIS_URL"):
         env.redis(url)
+
+
+SMTP = "django.core.mail.backends.smtp.EmailBackend"
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("", env.Mail(SMTP)),
+        ("smtp://relay.test", env.Mail(SMTP, host="relay.test")),
+        ("smtp://relay.test:2525", env.Mail(SMTP, host="relay.test", port=2525)),
+        (
+            "smtp://a%40b:p%2Fw@relay.test/?starttls=1",
+            env.Mail(SMTP, host="relay.test", port=587, user="a@b", password="p/w", starttls=True),
+        ),
+        ("smtps://relay.test", env.Mail(SMTP, host="relay.test", port=465, tls=True)),
+        (
+            "file:///var/spool/a%20b",
+            env.Mail("django.core.mail.backends.filebased.EmailBackend", folder="/var/spool/a b"),
+        ),
+        ("console:", env.Mail("django.core.mail.backends.console.EmailBackend")),
+        ("memory:", env.Mail("django.core.mail.backends.locmem.EmailBackend")),
+    ],
+)
+def test_a_mail_address_becomes_djangos_settings(url: str, expected: env.Mail) -> None:
+    assert env.mail(url) == expected
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "relay.test",
+        "http://relay.test",
+        "smtp://",
+        "smtp://relay.test:x",
+        "smtps://relay.test/?starttls=1",
+        "file:mail",
+    ],
+)
+def test_a_wrong_mail_address_is_refused_by_name(url: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="GUILDHALL_MAIL_URL"):
+        env.mail(url)
