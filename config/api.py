@@ -16,7 +16,13 @@ from appeals.api import AppealsView, AppealView, AppealWithdrawView
 from config import schema  # noqa: F401  registers the security scheme
 from governance.insights.api import RuleScorecardView
 from governance.ledger.api import EventsView
-from governance.penalties.api import PenaltiesView, PenaltyAcknowledgeView, PenaltyView, StandingView
+from governance.penalties.api import (
+    PenaltiesView,
+    PenaltyAcknowledgeView,
+    PenaltyView,
+    ReconciliationView,
+    StandingView,
+)
 from governance.risks.api import FeedbackView
 from governance.signals.api import SignalsView
 from governance.violations.api import ViolationsView, ViolationView
@@ -49,6 +55,7 @@ urlpatterns: list[URLPattern] = [
     path("violations", ViolationsView.as_view()),
     path("violations/<str:public_id>", ViolationView.as_view()),
     path("penalties", PenaltiesView.as_view()),
+    path("penalties/reconciliation", ReconciliationView.as_view()),
     path("penalties/<str:public_id>", PenaltyView.as_view()),
     path("penalties/<str:public_id>/acknowledge", PenaltyAcknowledgeView.as_view()),
     path("appeals", AppealsView.as_view()),

@@ -8,23 +8,35 @@ from typing import Any
 
 import django_filters
 from django.db.models import QuerySet
-from drf_spectacular.utils import extend_schema, extend_schema_view
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from governance.notices.models import Notice
-from governance.penalties.enums import PenaltyKind, PenaltyStatus
-from governance.penalties.models import Penalty
+from governance.penalties.agreement import open_with
+from governance.penalties.enums import DifferenceKind, Effect, PenaltyKind, PenaltyStatus
+from governance.penalties.models import Difference, Penalty, Reconciliation
 from governance.penalties.selectors import active_at, penalties_visible_to, standing_of
-from governance.penalties.services import penalty_acknowledge
+from governance.penalties.services import penalty_acknowledge, reconcile
+from governance.penalties.services.reconciliation import ROWS, Reported
 from governance.rules.enums import Severity
 from guilds.accounts.actor import Actor
 from guilds.accounts.api_auth import actor_of
-from guilds.accounts.api_lists import InstantFilter, RowSerializer, VisibleList, one_named, one_of, with_id
+from guilds.accounts.api_lists import (
+    InstantFilter,
+    RowSerializer,
+    VisibleList,
+    one_named,
+    one_of,
+    refuse_unknown_parameters,
+    with_id,
+)
 from guilds.accounts.enums import Scope
 from guilds.accounts.idempotency import IDEMPOTENCY_PARAMETERS, idempotent
+from guilds.console.lists import in_markets
+from guilds.models import Market
 from guilds.registry.selectors import guilds_visible_to
 
 
@@ -137,23 +149,115 @@ class PenaltyView(APIView):
         return Response(PenaltySerializer.shown(with_id(penalties_visible_to(actor), public_id), actor))
 
 
+class AcknowledgementSerializer(serializers.Serializer[dict[str, Any]]):
+    effect = serializers.ChoiceField(
+        choices=Effect.choices,
+        required=False,
+        help_text="`applied`: in effect there; `ended`: no longer. Left out: what the penalty is now.",
+    )
+
+
 class PenaltyAcknowledgeView(APIView):
     required_scopes = {"POST": Scope.PENALTIES_ACK}
 
     @extend_schema(
         operation_id="penalties_acknowledge",
         summary="Acknowledge a penalty",
-        description="The enforcing system confirms that the penalty is in effect on its side. The first time counts.",
+        description=(
+            "The enforcing system confirms that the penalty is in effect on its side and, later, that it no longer is. "
+            "Each counts the first time. The body may be left out."
+        ),
         tags=["penalties"],
         parameters=IDEMPOTENCY_PARAMETERS,
-        request=None,
+        request=AcknowledgementSerializer,
         responses=PenaltySerializer,
     )
     @idempotent
     def post(self, request: Request, public_id: str) -> Response:
         actor = actor_of(request)
-        penalty_acknowledge(actor=actor, penalty_id=one_of(penalties_visible_to(actor), public_id).pk)
+        told = AcknowledgementSerializer(data=request.data)
+        told.is_valid(raise_exception=True)
+        penalty_acknowledge(
+            actor=actor,
+            penalty_id=one_of(penalties_visible_to(actor), public_id).pk,
+            effect=told.validated_data.get("effect", ""),
+        )
         return Response(PenaltySerializer.shown(with_id(penalties_visible_to(actor), public_id), actor))
+
+
+class ReportedSerializer(serializers.Serializer[dict[str, Any]]):
+    penalty = serializers.UUIDField()
+    kind = serializers.ChoiceField(choices=PenaltyKind.choices)
+    guild = serializers.CharField(max_length=200, help_text="The guild's external id.")
+    ends_at = serializers.DateTimeField(
+        required=False, allow_null=True, help_text="Null: no end. Left out: not compared."
+    )
+
+
+class DifferenceSerializer(serializers.Serializer[Difference]):
+    kind = serializers.ChoiceField(choices=DifferenceKind.choices)
+    penalty = serializers.UUIDField(
+        source="penalty.public_id", default=None, allow_null=True, help_text="Ours, if there is such a one."
+    )
+    reported = serializers.DictField(help_text="The line of the list, if it was one.")
+    since = serializers.DateTimeField(source="reconciliation.at")
+
+
+class ReconciliationSerializer(serializers.Serializer[Reconciliation]):
+    id = serializers.UUIDField(source="public_id")
+    at = serializers.DateTimeField()
+    reported = serializers.IntegerField(help_text="Lines of the list.")
+    expected = serializers.IntegerField(help_text="Penalties that should be on it.")
+    agreed = serializers.IntegerField()
+    differences = DifferenceSerializer(
+        many=True, source="still_open", help_text="All that are open with this system, earlier ones included."
+    )
+
+
+class ReconciliationFilters(serializers.Serializer[Any]):
+    market = serializers.CharField(required=False)
+    kind = serializers.ChoiceField(choices=PenaltyKind.choices, required=False)
+
+
+class ReconciliationView(APIView):
+    required_scopes = {"POST": Scope.PENALTIES_ACK}
+
+    @extend_schema(
+        operation_id="penalties_reconcile",
+        summary="Compare what is enforced",
+        description=(
+            "The whole list of what the enforcing system holds in effect, up to 20,000 lines; `market` and `kind` say that "
+            "it is of these only. What differs from what is in force here is kept and returned; a later list that agrees "
+            "settles it. What changed within the last 15 minutes is given time to arrive."
+        ),
+        tags=["penalties"],
+        parameters=[
+            *IDEMPOTENCY_PARAMETERS,
+            OpenApiParameter("market", str, description="Code of a market."),
+            OpenApiParameter("kind", str, enum=PenaltyKind.values),
+        ],
+        request=ReportedSerializer(many=True),
+        responses=ReconciliationSerializer,
+    )
+    @idempotent
+    def post(self, request: Request) -> Response:
+        actor = actor_of(request)
+        refuse_unknown_parameters(request, {"market", "kind"})
+        told = ReconciliationFilters(data=request.query_params)
+        told.is_valid(raise_exception=True)
+        rows = ReportedSerializer(data=request.data, many=True, max_length=ROWS)
+        rows.is_valid(raise_exception=True)
+        code, kind = told.validated_data.get("market"), told.validated_data.get("kind")
+        made = reconcile(
+            actor=actor,
+            rows=[Reported(**row, tells_end="ends_at" in row) for row in rows.validated_data],
+            market_id=one_named(in_markets(Market.objects.all(), actor, "pk"), code=code).pk
+            if code
+            else None,
+            kinds=[kind] if kind else (),
+        )
+        made.still_open = open_with(made).select_related("penalty", "reconciliation")  # type: ignore[attr-defined]
+        return Response(ReconciliationSerializer(made).data)
 
 
 class StandingView(APIView):

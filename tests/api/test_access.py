@@ -94,6 +94,15 @@ ENDPOINTS = [
         lambda c: f"penalties/{c.penalty.public_id}/acknowledge",
         of_one_object=True,
     ),
+    # A guild's own system does not say what is enforced against it.
+    Endpoint(
+        "POST",
+        "penalties/reconciliation",
+        Scope.PENALTIES_ACK,
+        lambda _: "penalties/reconciliation",
+        403,
+        lambda _: [],
+    ),
     Endpoint(
         "GET",
         "guilds/<str:external_id>/standing",

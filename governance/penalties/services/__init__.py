@@ -15,8 +15,8 @@ from governance.penalties.services.escalation import penalties_escalate_due
 from governance.penalties.services.execution import penalties_apply_due, penalties_lift_due
 from governance.penalties.services.points import points_expire_due
 from governance.penalties.services.preview import preview
-from governance.penalties.services.rectification import rectification_submit, rectifications_check_due
 from governance.penalties.services.reconciliation import difference_settle, reconcile
+from governance.penalties.services.rectification import rectification_submit, rectifications_check_due
 from governance.penalties.services.reduction import penalty_reduce
 from governance.penalties.services.reversal import penalty_overturn, shield_grant, violation_undo
 from governance.penalties.services.safeguards import safeguard_set
@@ -50,10 +50,10 @@ __all__ = [
     "penalty_retry",
     "points_expire_due",
     "preview",
+    "reconcile",
     "rectification_submit",
     "rectifications_check_due",
     "safeguard_set",
-    "reconcile",
     "sanctions_decide_due",
     "shield_grant",
     "stop_close",
