@@ -146,6 +146,15 @@ SECTIONS: tuple[tuple[Any, tuple[Item, ...]], ...] = (
             (_("Absences"), "beach_access", "admin:governance_absence_changelist", ""),
             (_("Targets"), "timer", "admin:governance_target_changelist", ""),
             (_("All violations"), "flag", "admin:governance_violation_changelist", ""),
+            (_("How I am doing"), "self_improvement", "admin:governance_sample_doing", ""),
+            (_("Samples"), "casino", "admin:governance_sample_changelist", ""),
+            (
+                _("Audits that differ"),
+                "rule",
+                "admin:governance_sampleitem_changelist",
+                "answer=disputed",
+            ),
+            (_("Golden cases"), "star", "admin:governance_goldencase_changelist", ""),
         ),
     ),
     (

@@ -9,6 +9,7 @@ from governance.launches import gate_admin, wave_admin
 from governance.ledger import admin as ledger_admin
 from governance.notices import admin as notices_admin
 from governance.penalties import admin as penalties_admin
+from governance.quality import admin as quality_admin
 from governance.review import admin as review_admin
 from governance.risks import admin as risks_admin
 from governance.risks import feedback_admin
@@ -29,6 +30,7 @@ __all__ = [
     "ledger_admin",
     "notices_admin",
     "penalties_admin",
+    "quality_admin",
     "request_admin",
     "review_admin",
     "risk_admin",

@@ -194,6 +194,11 @@ class SampleItem(models.Model):
     def public_id(self) -> str:
         return str(self.pk)
 
+    @property
+    def was_confirmed(self) -> bool:
+        """Whether the decision it was drawn with was a confirmation; False for a day on which nothing was found."""
+        return self.decided in WERE_CONFIRMED
+
 
 class GoldenCase(models.Model):
     """A past violation whose right answer is settled. It comes back among the cases of reviewers, who cannot tell it apart."""
