@@ -77,10 +77,13 @@ def fill(first: int, last: int, *, colleague: User) -> None:
         "colleague": colleague.pk,
     }
     with connection.cursor() as cursor:
+        # The rows are valid by construction; checking each of their references would take most of the time.
+        cursor.execute("SET session_replication_role = replica")
         cursor.execute(_VIOLATIONS, asked)
         cursor.execute(_CASES, asked)
         cursor.execute(_REVIEWS)
-        cursor.execute("VACUUM ANALYZE")
+        cursor.execute("SET session_replication_role = DEFAULT")
+        cursor.execute("VACUUM ANALYZE governance_violation, governance_case, governance_review")
 
 
 def p95(call: Callable[[], object]) -> float:
