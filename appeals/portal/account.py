@@ -37,7 +37,7 @@ def answers(*methods: str) -> Callable[[Unseated[P]], Unseated[P]]:
         def serve(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
             if request.method in methods or (request.method == "HEAD" and "GET" in methods):
                 return view(request, *args, **kwargs)
-            response = _plain(request, "wrong_method.html", {}, status=405)
+            response = plain_page(request, "wrong_method.html", {}, status=405)
             response["Allow"] = ", ".join(methods)
             return response
 
@@ -54,13 +54,13 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         if request.user.is_authenticated:
             return redirect(_landing(request, request.user, wanted))
-        return _plain(request, "login.html", {"form": SignInForm(), "next": wanted})
+        return plain_page(request, "login.html", {"form": SignInForm(), "next": wanted})
     form = SignInForm(request.POST)
     account, address = str(request.POST.get("email", ""))[:254], request.META.get("REMOTE_ADDR", "")
     if not throttle.attempt(account, address):
         form.full_clean()
         form.add_error(None, _("Too many attempts. Wait 15 minutes, then try again."))
-        response = _plain(request, "login.html", {"form": form, "next": wanted}, status=429)
+        response = plain_page(request, "login.html", {"form": form, "next": wanted}, status=429)
         response["Retry-After"] = str(throttle.WINDOW_SECONDS)
         return response
     user = (
@@ -71,7 +71,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if not isinstance(user, User):
         form.errors.clear()
         form.add_error(None, _("E-mail and password do not match an account."))
-        return _plain(request, "login.html", {"form": form, "next": wanted}, status=422)
+        return plain_page(request, "login.html", {"form": form, "next": wanted}, status=422)
     throttle.forget(account, address)
     login(request, user)
     return redirect(_landing(request, user, wanted))
@@ -108,11 +108,11 @@ def welcome(request: HttpRequest, uid: str, token: str) -> HttpResponse:
         login(request, user, backend=BACKEND)
         return redirect("admin:index" if user.is_staff else "portal:home")
     status = 422 if form.errors else 200
-    return _plain(request, "welcome.html", {"form": form, "person": user}, status=status)
+    return plain_page(request, "welcome.html", {"form": form, "person": user}, status=status)
 
 
 def _link_spent(request: HttpRequest) -> HttpResponse:
-    return _plain(request, "link_spent.html", {}, status=410)
+    return plain_page(request, "link_spent.html", {}, status=410)
 
 
 @answers("GET", "POST")
@@ -127,7 +127,7 @@ def choose_guild(request: HttpRequest) -> HttpResponse:
         wanted = request.POST.get("guild", "")
         seat = next((seat for seat in seats if seat.guild.external_id == wanted), None)
         if seat is None:
-            return _plain(
+            return plain_page(
                 request,
                 "choose_guild.html",
                 {"seats": seats, "error": _("Choose one of your guilds.")},
@@ -135,12 +135,13 @@ def choose_guild(request: HttpRequest) -> HttpResponse:
             )
         request.session[GUILD_KEY] = seat.guild_id
         return redirect("portal:home")
-    return _plain(request, "choose_guild.html", {"seats": seats})
+    return plain_page(request, "choose_guild.html", {"seats": seats})
 
 
-def _plain(
+def plain_page(
     request: HttpRequest, template: str, context: dict[str, object], *, status: int = 200
 ) -> HttpResponse:
+    """A page without a guild around it."""
     response = render(request, f"portal/{template}", context, status=status)
     add_never_cache_headers(response)
     return response

@@ -1,6 +1,18 @@
 from django.urls import path
 
-from appeals.portal import account, appeals, changes, errors, feedback, home, lessons, notices, penalties
+from appeals.portal import (
+    account,
+    appeals,
+    changes,
+    contacts,
+    errors,
+    feedback,
+    home,
+    lessons,
+    notices,
+    penalties,
+    receipts,
+)
 
 app_name = "portal"
 
@@ -30,5 +42,9 @@ urlpatterns = [
     path("changes/<uuid:notice_id>/read/", changes.change_acknowledge, name="change_acknowledge"),
     path("feedback/", feedback.feedback_page, name="feedback"),
     path("feedback/<uuid:feedback_id>/", feedback.feedback_message, name="feedback_message"),
+    path("contacts/", contacts.contact_list, name="contacts"),
+    path("contacts/<int:contact_id>/", contacts.contact_page, name="contact"),
+    path("contacts/<int:contact_id>/remove/", contacts.contact_drop, name="contact_remove"),
+    path("received/<str:token>/", receipts.receipt, name="receipt"),
     path("<path:rest>", errors.nowhere),
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,6 +15,8 @@ from django.utils import timezone
 from appeals.portal import urls
 from governance.education.services import attempt_make
 from governance.models import Lesson, Notice
+from governance.notices.mail import receipt_token
+from governance.notices.services import contact_add
 from governance.risks.services import feedback_send
 from guilds.accounts.actor import Actor
 from guilds.accounts.services import one_time_link
@@ -65,14 +68,24 @@ MATRIX: dict[tuple[str, str], str] = {
     ("changes", "GET"): "200 200 200 200 403 403 302",
     ("change_acknowledge", "GET"): "405 405 405 405 403 403 302",
     ("change_acknowledge", "POST"): "302+ 302+ 403 404 403 403 302",
+    ("contacts", "GET"): "200 200 200 200 403 403 302",
+    ("contacts", "POST"): "302+ 403 403 302+ 403 403 302",
+    ("contact", "GET"): "200 403 403 404 403 403 302",
+    ("contact", "POST"): "302+ 403 403 404 403 403 302",
+    ("contact_remove", "GET"): "405 405 405 405 403 403 302",
+    ("contact_remove", "POST"): "302+ 403 403 404 403 403 302",
+    ("receipt", "GET"): "200 200 200 200 200 200 200",
+    ("receipt", "POST"): "200+ 200+ 200+ 200+ 200+ 200+ 200+",
     ("nowhere", "GET"): "404 404 404 404 404 404 404",
 }
 
-FORMS = {
+FORMS: dict[str, dict[str, Any]] = {
     "appeal_form": {"grounds": "other", "statement": STATEMENT},
     "message_add": {"body": "One more thing."},
     "withdraw": {"reason": "Settled."},
     "choose_guild": {"guild": "aurora"},
+    "contacts": {"email": "legal@aurora.test", "kinds": ["penalty_imposed"]},
+    "contact": {"email": "office@aurora.test"},
     "feedback": {"topic": "process", "body": "The notices come at night."},
 }
 
@@ -80,7 +93,7 @@ FORMS = {
 @dataclass
 class Scene:
     addresses: dict[str, str]
-    forms: dict[str, dict[str, str]]
+    forms: dict[str, dict[str, Any]]
     people: dict[str, User | None]
 
 
@@ -98,6 +111,8 @@ def scene(case: Case) -> Scene:
     factories.launch_ready(case.guild.market)
     letter = Notice.objects.get(guild=case.guild, kind="rule_change")
     invited = factories.user("invited@guild.test")
+    contact = contact_add(actor=case.owner, guild_id=case.guild.pk, email="desk@aurora.test")
+    [dispatch] = case.penalty.notice.dispatches.all()
     base = "/portal"
     return Scene(
         addresses={
@@ -126,6 +141,10 @@ def scene(case: Case) -> Scene:
             "feedback_message": f"{base}/feedback/{told.public_id}/",
             "changes": f"{base}/changes/",
             "change_acknowledge": f"{base}/changes/{letter.public_id}/read/",
+            "contacts": f"{base}/contacts/",
+            "contact": f"{base}/contacts/{contact.pk}/",
+            "contact_remove": f"{base}/contacts/{contact.pk}/remove/",
+            "receipt": f"{base}/received/{receipt_token(dispatch)}/",
             "nowhere": f"{base}/nowhere/",
         },
         forms={**FORMS, "lesson_quiz": {f"q{key}": str(place) for key, place in answers(quiz, 0).items()}},
