@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from django.db import connection
@@ -86,6 +87,10 @@ def fill(first: int, last: int, *, colleague: User) -> None:
         cursor.execute("VACUUM ANALYZE governance_violation, governance_case, governance_review")
 
 
+def first_hundred(actor: Actor) -> list[Case]:
+    return list(my_queue(actor)[:100])
+
+
 def p95(call: Callable[[], object]) -> float:
     """Seconds, of CALLS calls after three that warm up."""
     taken = []
@@ -110,9 +115,9 @@ def bench_queue_of_a_million(report: Report) -> None:
         found = {}
         for name, user in (("every market", everywhere), ("3 of 30 markets", some)):
             actor = Actor.staff(user)
-            last = list(my_queue(actor)[:100])[-1]
-            found[f"the first 100, {name}"] = p95(lambda actor=actor: list(my_queue(actor)[:100]))
-            found[f"next case, {name}"] = p95(lambda actor=actor, last=last: next_case(actor, last))
+            last = first_hundred(actor)[-1]
+            found[f"the first 100, {name}"] = p95(partial(first_hundred, actor))
+            found[f"next case, {name}"] = p95(partial(next_case, actor, last))
         case = my_queue(Actor.staff(everywhere))[0]
 
         def claim_and_release() -> None:

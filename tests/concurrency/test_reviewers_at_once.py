@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import pytest
 from django.db import connection
@@ -66,10 +67,7 @@ def test_one_of_two_verdicts_counts_and_the_other_is_told() -> None:
                 actor=who, case_id=case.pk, opinion=opinion, reason="I say so.", revision=case.revision
             )
 
-        answers = at_once(
-            lambda who=ann, decide=decide: decide(who, "confirm"),
-            lambda who=bob, decide=decide: decide(who, "dismiss"),
-        )
+        answers = at_once(partial(decide, ann, "confirm"), partial(decide, bob, "dismiss"))
         assert refusals(answers) == ["stale"]
         assert Review.objects.filter(violation=case.violation_id).count() == 1
 

@@ -26,6 +26,7 @@ def reviewer(*markets: Market) -> Actor:
 
 
 def person(actor: Actor) -> User:
+    assert actor.user_id is not None
     return User.objects.get(pk=actor.user_id)
 
 

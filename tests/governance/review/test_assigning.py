@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -78,14 +79,14 @@ def test_a_case_is_given_to_a_colleague_and_back_to_the_queue() -> None:
     assert not my_queue(ann).exists()
     services.case_assign(actor=bob, case_id=case.pk, user_id=None, reason="Not my field.")
     case.refresh_from_db()
-    assert (case.assigned_to, case.assigned_at) == (None, None)
+    assert [case.assigned_to, case.assigned_at] == [None, None]
     assert list(my_queue(ann)) == [case]
     assert acts() == ["case.assigned", "case.assigned"]
 
 
 def test_a_case_goes_to_nobody_who_cannot_judge_it() -> None:
     case, ann = waiting(), reviewer()
-    asked = {"actor": ann, "case_id": case.pk, "reason": "Yours."}
+    asked: dict[str, Any] = {"actor": ann, "case_id": case.pk, "reason": "Yours."}
     gone, bob = reviewer(), reviewer()
     away(gone)
     refuses(Conflict, services.case_assign, why="absent", user_id=gone.user_id, **asked)
@@ -125,7 +126,7 @@ def test_only_reviewers_and_admins_of_the_market_assign() -> None:
 def test_an_admin_takes_a_case_away_from_a_page_left_open() -> None:
     case, ann, bob = waiting(), reviewer(), reviewer()
     services.case_claim(actor=ann, case_id=case.pk)
-    asked = {"case_id": case.pk, "user_id": bob.user_id, "reason": "Ann has gone home."}
+    asked: dict[str, Any] = {"case_id": case.pk, "user_id": bob.user_id, "reason": "Ann has gone home."}
     refuses(Conflict, services.case_assign, why="claimed", actor=bob, **asked)
     services.case_assign(actor=admin(), **asked)
     case.refresh_from_db()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -148,7 +149,7 @@ def test_what_is_not_for_this_reviewer_is_not_claimed() -> None:
 def test_a_claim_keeps_everybody_else_from_every_act() -> None:
     case, ann, bob = waiting(), reviewer(), reviewer()
     services.case_claim(actor=ann, case_id=case.pk)
-    asked = {"actor": bob, "case_id": case.pk, "reason": "Mine."}
+    asked: dict[str, Any] = {"actor": bob, "case_id": case.pk, "reason": "Mine."}
     refuses(Conflict, services.case_decide, why="claimed", opinion="confirm", **asked)
     refuses(Conflict, services.case_hold, why="claimed", until=timezone.now() + HOUR, **asked)
     refuses(Conflict, services.case_escalate, why="claimed", **asked)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -119,7 +120,9 @@ def test_a_change_that_is_no_decision_is_told_too() -> None:
     case, ann, bob, eve = waiting(), reviewer(), reviewer(), reviewer()
     services.case_escalate(actor=ann, case_id=case.pk, reason="Too hard.")
     for act in (services.case_escalate, services.case_hold):
-        extra = {"until": timezone.now() + dt.timedelta(hours=1)} if act is services.case_hold else {}
+        extra: dict[str, Any] = (
+            {"until": timezone.now() + dt.timedelta(hours=1)} if act is services.case_hold else {}
+        )
         refusal = refuses(
             Conflict,
             act,
@@ -157,7 +160,7 @@ def test_a_blind_colleague_is_not_told_what_the_first_one_said() -> None:
 
 def test_what_is_said_has_to_be_an_answer() -> None:
     case, ann = waiting(), reviewer()
-    asked = {"actor": ann, "case_id": case.pk}
+    asked: dict[str, Any] = {"actor": ann, "case_id": case.pk}
     refuses(InvalidInput, services.case_decide, opinion="maybe", reason="Hm.", **asked)
     refuses(InvalidInput, services.case_decide, opinion="unclear", reason="Hm.", **asked)
     refuses(InvalidInput, services.case_decide, opinion="confirm", reason="  ", **asked)
@@ -205,7 +208,7 @@ def test_nobody_audits_a_decision_they_took_part_in_or_judges_the_same_thing_twi
     case, ann, bob = waiting(), reviewer(), reviewer()
     services.case_decide(actor=ann, case_id=case.pk, opinion="confirm", reason="Yes.")
     audit = services.case_ask(kind="quality", violation=case.violation)
-    asked = {"opinion": "unclear", "reason": "Hm."}
+    asked: dict[str, Any] = {"opinion": "unclear", "reason": "Hm."}
     refuses(Conflict, services.case_decide, why="already_reviewed", actor=ann, case_id=audit.pk, **asked)
     services.case_decide(actor=bob, case_id=audit.pk, **asked)
     more = services.case_ask(kind="golden", violation=case.violation)
@@ -214,7 +217,7 @@ def test_nobody_audits_a_decision_they_took_part_in_or_judges_the_same_thing_twi
 
 def test_a_violation_seen_on_an_unflagged_day_is_named() -> None:
     case = services.case_ask(kind="coverage", guild=factories.guild(), day=dt.date(2026, 3, 1))
-    asked = {"actor": reviewer(), "case_id": case.pk, "reason": "Seen."}
+    asked: dict[str, Any] = {"actor": reviewer(), "case_id": case.pk, "reason": "Seen."}
     refuses(InvalidInput, services.case_decide, opinion="confirm", **asked)
     refuses(InvalidInput, services.case_decide, opinion="confirm", code="x" * 41, **asked)
     services.case_decide(opinion="confirm", code="HYG-01", **asked)

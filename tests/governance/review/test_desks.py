@@ -33,7 +33,7 @@ def refused(kind: type[Exception], act: Any, **asked: Any) -> None:
 
 def test_a_queue_is_made_and_changed() -> None:
     boss = admin()
-    asked = {"actor": boss, "code": "grave", "reason": "More people."}
+    asked: dict[str, Any] = {"actor": boss, "code": "grave", "reason": "More people."}
     services.queue_save(name="Grave", assignment="pull", **asked)
     queue = services.queue_save(name="Gravest", assignment="shared_out", double_share=0.1, **asked)
     assert (queue.name, queue.assignment, queue.double_share) == ("Gravest", "shared_out", 0.1)
@@ -59,7 +59,13 @@ def test_a_queue_is_made_and_changed() -> None:
     ],
 )
 def test_a_queue_that_makes_no_sense_is_refused(wrong: dict[str, Any]) -> None:
-    asked = {"code": "grave", "name": "Grave", "assignment": "pull", "reason": "More people.", **wrong}
+    asked: dict[str, Any] = {
+        "code": "grave",
+        "name": "Grave",
+        "assignment": "pull",
+        "reason": "More people.",
+        **wrong,
+    }
     refused(InvalidInput, services.queue_save, actor=admin(), **asked)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -58,7 +59,7 @@ def test_a_hold_ends_by_itself_once() -> None:
 
 def test_a_hold_has_an_end_within_thirty_days_and_a_reason() -> None:
     case, ann, now = waiting(), reviewer(), timezone.now()
-    asked = {"actor": ann, "case_id": case.pk}
+    asked: dict[str, Any] = {"actor": ann, "case_id": case.pk}
     for until in (now - MINUTE, now + 31 * DAY, dt.datetime(2100, 1, 1)):
         refuses(InvalidInput, services.case_hold, until=until, reason="Later.", **asked)
     refuses(InvalidInput, services.case_hold, until=now + HOUR, reason=" ", **asked)
@@ -73,7 +74,7 @@ def test_a_hold_has_an_end_within_thirty_days_and_a_reason() -> None:
 def test_only_reviewers_of_the_market_put_off_and_hand_up() -> None:
     case = waiting()
     for actor in (admin(), reviewer(factories.market()), Actor.system("robot")):
-        asked = {"actor": actor, "case_id": case.pk, "reason": "Because."}
+        asked: dict[str, Any] = {"actor": actor, "case_id": case.pk, "reason": "Because."}
         refuses(NotAllowed, services.case_hold, until=timezone.now() + HOUR, **asked)
         refuses(NotAllowed, services.case_resume, **asked)
         refuses(NotAllowed, services.case_escalate, **asked)
@@ -91,7 +92,7 @@ def test_an_escalated_case_goes_to_the_top_of_everybody_elses_queue() -> None:
     assert (mild.claimed_by, mild.assigned_to) == (None, None)
     assert list(my_queue(bob)) == [mild, urgent]
     assert list(my_queue(ann)) == [urgent]
-    asked = {"actor": ann, "case_id": mild.pk, "reason": "After all."}
+    asked: dict[str, Any] = {"actor": ann, "case_id": mild.pk, "reason": "After all."}
     refuses(Conflict, services.case_decide, why="escalated", opinion="confirm", **asked)
     refuses(
         Conflict,
