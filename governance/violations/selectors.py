@@ -5,16 +5,15 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from django.db.models import Case, Count, Exists, IntegerField, OuterRef, QuerySet, Value, When
+from django.db.models import Count, Exists, OuterRef, QuerySet
 
 from governance.ledger.models import Event
-from governance.rules.enums import Severity, VersionStatus
+from governance.rules.enums import VersionStatus
 from governance.rules.models import RuleVersion
 from governance.signals.models import SHARDS, PendingSignal, Signal
-from governance.violations.enums import DetectionOutcome, ViolationStatus
+from governance.violations.enums import DetectionOutcome
 from governance.violations.models import Alarm, Detection, EvaluationFault, Violation
 from guilds.accounts.actor import Actor
-from guilds.accounts.enums import Role
 from guilds.errors import NotFound
 
 #: The outcomes by which a signal becomes evidence of a violation.
@@ -29,25 +28,6 @@ def violations_visible_to(actor: Actor) -> QuerySet[Violation]:
     if actor.market_ids is not None:
         return found.filter(market_id__in=actor.market_ids)
     return found
-
-
-def review_queue(actor: Actor) -> QuerySet[Violation]:
-    """Open violations in the actor's markets that the actor has not judged: worst severity first, then the oldest.
-
-    Empty for whoever is not a reviewer.
-    """
-    if actor.user_id is None or not actor.has_role(Role.REVIEWER):
-        return Violation.objects.none()
-    worst_first = Case(
-        *(When(severity=severity, then=Value(rank)) for rank, severity in enumerate(Severity.values)),
-        output_field=IntegerField(),
-    )
-    return (
-        violations_visible_to(actor)
-        .filter(status=ViolationStatus.OPEN)
-        .exclude(reviews__reviewer_id=actor.user_id)
-        .order_by(worst_first, "detected_at", "id")
-    )
 
 
 def violation_by_public_id(public_id: str, *, actor: Actor) -> Violation:
