@@ -2,22 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.http import HttpRequest
 from django.utils.translation import gettext as now_
 from django.utils.translation import gettext_lazy as _
+from unfold.enums import ActionVariant
 
+from appeals.corrections import violation_correct
 from governance.models import Band, Case, Standing, Violation
 from governance.penalties.services.preview import Measure, Preview, preview
 from governance.penalties.step_words import duration_words
 from governance.review.admin import CaseAdmin, JudgedViolationAdmin
 from governance.violations.admin import is_open
+from governance.violations.enums import ViolationStatus
+from guilds.accounts.actor import Actor
+from guilds.accounts.enums import Role
+from guilds.console.acts import Answer, act
 from guilds.console.page import Badge, Fact, Link, Section, Template, admin_url, distance
 
 
 class ViolationPage(JudgedViolationAdmin):
+    actions_detail = (*JudgedViolationAdmin.actions_detail, "correct")
+
+    @act(
+        label=_("Correct"),
+        question=_(
+            "The violation was wrong, though nobody has appealed. All that followed from it is undone, the guild is told in"
+            " your words, and the rule's owners get a finding."
+        ),
+        done=_("The violation is overturned."),
+        roles=(Role.ADJUDICATOR,),
+        when=lambda violation: violation.status == ViolationStatus.CONFIRMED,
+        icon="undo",
+        variant=ActionVariant.DANGER,
+    )
+    def correct(self, actor: Actor, violation: Violation, values: Mapping[str, Any]) -> Answer:
+        violation_correct(actor=actor, violation_id=violation.pk, reason=values["reason"])
+        return None
+
     def sections(self, violation: Violation, request: HttpRequest) -> Sequence[Section]:
         shown = list(super().sections(violation, request))
         if is_open(violation):

@@ -11,6 +11,7 @@ from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
 from governance.ledger.models import Event
 from governance.penalties.enums import PenaltyStatus, PointReason
 from governance.penalties.models import (
+    Compensation,
     Credit,
     Penalty,
     PointEntry,
@@ -33,6 +34,14 @@ CURRENT = frozenset(
         PenaltyStatus.FAILED,
     }
 )
+
+
+def compensations_visible_to(actor: Actor) -> QuerySet[Compensation]:
+    """What is or was owed to guilds in the actor's markets; a guild sees its own through its penalty."""
+    rows = Compensation.objects.select_related("penalty", "guild", "market", "settled_by")
+    if actor.guild_id is not None:
+        return rows.filter(guild_id=actor.guild_id)
+    return rows if actor.market_ids is None else rows.filter(market_id__in=actor.market_ids)
 
 
 def lock_guilds(guild_ids: Iterable[int], *, skip_locked: bool = False) -> dict[int, Guild]:
