@@ -59,9 +59,17 @@ def final_horizon() -> int:
         writers = cursor.fetchall()
     if any(hidden for hidden, _xid in writers):
         return int(oldest_anywhere)
-    # A 32-bit id belongs to the last 2^32 transactions before the upcoming one.
-    running = [upcoming - (upcoming - xid) % 2**32 for _hidden, xid in writers if xid is not None]
+    running = [widened(xid, upcoming) for _hidden, xid in writers if xid is not None]
     return int(min([upcoming, *running]))
+
+
+def widened(xid: int, near: int) -> int:
+    """The 64-bit transaction id of which `xid` is the lower half, within 2^31 of the id `near`, on either side.
+
+    A snapshot's upper end is the id after the last one that has ended: ids already given out may lie beyond it.
+    """
+    ahead = (xid - near) % 2**32
+    return near + (ahead if ahead < 2**31 else ahead - 2**32)
 
 
 def events_final() -> EventQuerySet:

@@ -168,6 +168,34 @@ def test_an_open_transaction_holds_the_seal_back_so_that_order_is_never_revised(
     assert services.seal() == 3
 
 
+def test_ids_given_out_beyond_the_last_that_ended_hide_nothing() -> None:
+    """A snapshot ends after the last transaction that has ended; ours and others under way may have later ids."""
+    write(1)
+    with second_connection() as older:
+        older.execute("BEGIN")
+        older.execute("SELECT pg_current_xact_id()")
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_current_xact_id()")
+            assert selectors.events_final().filter(act="test.done").count() == 1
+        older.execute("ROLLBACK")
+
+
+@pytest.mark.parametrize(
+    ("xid", "near", "wide"),
+    [
+        (100, 100, 100),
+        (99, 100, 99),
+        (103, 100, 103),
+        (2**32 - 1, 2**32 + 5, 2**32 - 1),
+        (3, 2**32 + 5, 2**32 + 3),
+        (3, 2**32 - 2, 2**32 + 3),
+        (7, 5 * 2**32 + 9, 5 * 2**32 + 7),
+    ],
+)
+def test_half_a_transaction_id_is_the_nearest_whole_one(xid: int, near: int, wide: int) -> None:
+    assert selectors.widened(xid, near) == wide
+
+
 def test_two_sealers_at_once_do_not_fork_the_chain() -> None:
     write(3)
     with second_connection() as other, other.cursor() as cursor:
