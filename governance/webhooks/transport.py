@@ -25,8 +25,9 @@ TOTAL_SECONDS = 10.0
 CONNECT_SECONDS = 3.0
 CONTENT_TYPE = "application/cloudevents+json"
 
-#: Ranges in which an IPv4 address is written inside an IPv6 one: the gateway goes where the inner address says.
-NAT64 = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+#: Here an IPv4 address is written inside an IPv6 one, and a gateway goes where the inner address says (RFC 6052, 8215).
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+NAT64_LOCAL = ipaddress.IPv6Network("64:ff9b:1::/48")
 
 
 class Undeliverable(Exception):
@@ -45,14 +46,12 @@ def is_public(address: str) -> bool:
     """Whether an IP address belongs to the open internet, wherever an IPv4 address may be hidden in it."""
     ip = ipaddress.ip_address(address.split("%", maxsplit=1)[0])
     if isinstance(ip, ipaddress.IPv6Address):
+        if ip in NAT64:
+            return is_public(str(ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)))
         inner = ip.ipv4_mapped or ip.sixtofour
-        if inner is None and any(ip in network for network in NAT64):
-            inner = ipaddress.IPv4Address(int(ip) & 0xFFFFFFFF)
-        if inner is not None and not is_public(str(inner)):
-            return False
-        if ip.ipv4_mapped is not None:
-            return True
-        if ip in NAT64[1] or ip.is_site_local:
+        if inner is not None:
+            return is_public(str(inner))
+        if ip in NAT64_LOCAL or ip.is_site_local:
             return False
     return ip.is_global and not (ip.is_multicast or ip.is_reserved or ip.is_unspecified)
 
@@ -71,12 +70,9 @@ def addresses(host: str, port: int, *, allow_private: bool) -> list[str]:
     return distinct
 
 
-def signed_headers(
-    url: str, *, secrets: Sequence[str], message_id: str, body: str, now: datetime
-) -> dict[str, str]:
+def signed_headers(*, secrets: Sequence[str], message_id: str, body: str, now: datetime) -> dict[str, str]:
     """The headers of a message by Standard Webhooks: one signature for each secret in force, separated by spaces."""
     return {
-        "host": urlsplit(url).netloc.rpartition("@")[2],
         "content-type": CONTENT_TYPE,
         "user-agent": "Guildhall-Webhooks",
         "webhook-id": message_id,
@@ -114,7 +110,8 @@ def post(
         try:
             connection = http.client.HTTPConnection(parts.hostname, port)
             connection.sock = cast("socket.socket", line)
-            connection.request("POST", target, body=body.encode(), headers=headers)
+            host = {"host": parts.netloc.rpartition("@")[2]}
+            connection.request("POST", target, body=body.encode(), headers=host | headers)
             response = connection.getresponse()
             return Answer(response.status, _rest(response.getheader("retry-after")))
         finally:

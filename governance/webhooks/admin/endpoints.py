@@ -184,7 +184,13 @@ class EndpointAdmin(ConsoleAdmin[Endpoint]):
         latest = endpoint.deliveries.select_related("event").order_by("-id")[:20]
         more = Link(_("Every delivery"), list_url(Delivery, f"endpoint__id__exact={endpoint.pk}"))
         asked = [
-            [link_to(row, f"{row.asked_at:%d %b %Y %H:%M}"), replay_badge(row), row.since, row.until, row.queued]
+            [
+                link_to(row, f"{row.asked_at:%d %b %Y %H:%M}"),
+                replay_badge(row),
+                row.since,
+                row.until,
+                row.queued,
+            ]
             for row in Replay.objects.filter(endpoint=endpoint).order_by("-id")[:10]
         ]
         headers = [_("Asked"), _("State"), _("Since"), _("Until"), _("Queued")]

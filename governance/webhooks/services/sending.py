@@ -132,7 +132,6 @@ def _claim(endpoint_id: int, limit: int, now: dt.datetime) -> list[Attempt]:
     for delivery in due:
         endpoint, body = delivery.endpoint, body_of(delivery.event)
         headers = signed_headers(
-            endpoint.url,
             secrets=signing_secrets(endpoint, now),
             message_id=message_id(delivery),
             body=body,
