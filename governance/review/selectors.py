@@ -34,6 +34,7 @@ __all__ = [
     "cases_visible_to",
     "escalations",
     "has_judged",
+    "is_given",
     "last_change",
     "locked_case",
     "look",
@@ -220,6 +221,11 @@ def last_change(case: Case) -> Event | None:
             verdicts = verdicts.filter(actor_id=str(case.done_by_id))
         return verdicts.last()
     return events_of(case).last()
+
+
+def is_given(case: Case) -> bool:
+    """Whether somebody gave the case to its reviewer. A golden case has one from the start, and must look like all the others."""
+    return case.assigned_to_id is not None and case.assigned_at is not None
 
 
 def why_here(case: Case) -> list[str]:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from governance.review.enums import CaseKind, CaseStatus
 from governance.review.models import Case
-from governance.review.selectors import OPEN, why_here
+from governance.review.selectors import OPEN, is_given, why_here
 from governance.review.services.claims import moment, told
 from governance.violations.enums import ViolationStatus
 from guilds.accounts.actor import Actor
@@ -82,9 +82,9 @@ def claim_words(case: Case, actor: Actor) -> str:
             "until": f"{case.held_until.astimezone(dt.UTC):%d %b %H:%M}",
             "reason": case.hold_reason,
         }
-    if case.assigned_to_id == actor.user_id and case.assigned_to_id is not None:
+    if is_given(case) and case.assigned_to_id == actor.user_id:
         return _("Assigned to you.")
-    if case.assigned_to_id is not None:
+    if is_given(case):
         return _("Assigned to %(who)s.") % {"who": case.assigned_to}
     return _("Nobody is at it.")
 
@@ -94,7 +94,7 @@ def place_badge(case: Case, actor: Actor) -> Badge:
     if claimed_until(case) is not None:
         mine = case.claimed_by_id == actor.user_id
         return Badge(_("you are at it"), "primary") if mine else Badge(str(case.claimed_by), "info")
-    if case.assigned_to_id is not None:
+    if is_given(case):
         mine = case.assigned_to_id == actor.user_id
         return Badge(_("yours") if mine else str(case.assigned_to), "primary" if mine else "default")
     return Badge(_("free"))
@@ -107,7 +107,7 @@ def why(case: Case, actor: Actor) -> list[str]:
         said.append(_("%(who)s: “%(reason)s”") % {"who": case.escalated_by, "reason": case.escalation})
     if is_open(case):
         said += why_here(case)
-    if case.assigned_to_id is not None and case.assigned_to_id == actor.user_id:
+    if is_given(case) and case.assigned_to_id == actor.user_id:
         said.append(_("It is assigned to you."))
     said.append(_("Queue “%(queue)s”.") % {"queue": case.queue})
     return said

@@ -206,7 +206,8 @@ def case_ask(
     """Put an audit, a golden case or an unflagged guild-day into the queue; it decides nothing for the guild.
 
     An audit or golden case is about a `violation` and bears its severity; a coverage case about a `guild` and `day` (of the
-    guild's market unless one is given). The caller has recorded why. Raises InvalidInput.
+    guild's market unless one is given). The caller has recorded why. `assigned_to` is the only one to be asked, and is not
+    told so: the case was not given by anybody, and looks free (`is_given`). Raises InvalidInput.
     """
     if kind == CaseKind.VERDICT:
         raise InvalidInput("Verdicts are asked for by detection.", field="kind")
@@ -234,7 +235,6 @@ def case_ask(
             urgent_at=ranking.urgent_at(now, promise, harm=None, accuracy=None),
             due_at=ranking.due_at(now, promise),
         )
-    if assigned_to is not None:
-        case.assigned_to, case.assigned_at = assigned_to, now
+    case.assigned_to = assigned_to
     case.save()
     return case

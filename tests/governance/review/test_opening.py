@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from governance.models import Case, Review, Violation
 from governance.review import services
 from governance.review.models import Queue
-from governance.review.selectors import queue_default
+from governance.review.selectors import is_given, queue_default
 from governance.review.services.opening import drawn
 from guilds.accounts.actor import Actor
 from guilds.errors import InvalidInput
@@ -243,6 +243,8 @@ def test_an_audit_looks_like_any_other_case_and_bears_the_severity_of_its_violat
     judge = factories.staff("reviewer")
     case = services.case_ask(kind="golden", violation=violation, assigned_to=judge)
     assert (case.kind, case.severity, case.violation, case.assigned_to) == ("golden", "S1", violation, judge)
+    # Nobody gave it to the judge, or its looks would tell what it is.
+    assert not is_given(case)
     assert case.due_at - case.opened_at == 4 * HOUR
     assert services.case_ask(kind="quality", violation=violation).assigned_to is None
     assert acts() == []
