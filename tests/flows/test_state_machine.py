@@ -142,14 +142,14 @@ class World:
 
 
 SWEEPS: dict[str, Callable[[], int]] = {
-    "sanction": lambda: services.sanctions_decide_due(),
-    "correct": lambda: rectifications_check_due(),
-    "overtaken": lambda: services.penalties_overtaken_cancel(),
-    "apply": lambda: services.penalties_apply_due(),
-    "lift": lambda: services.penalties_lift_due(),
-    "expire": lambda: services.points_expire_due(),
-    "credit": lambda: services.credits_apply_due(),
-    "trained": lambda: services.penalties_trained_due(),
+    "sanction": services.sanctions_decide_due,
+    "correct": rectifications_check_due,
+    "overtaken": services.penalties_overtaken_cancel,
+    "apply": services.penalties_apply_due,
+    "lift": services.penalties_lift_due,
+    "expire": services.points_expire_due,
+    "credit": services.credits_apply_due,
+    "trained": services.penalties_trained_due,
 }
 
 
