@@ -18,7 +18,9 @@ from config.world.clock import Clock
 from config.world.people import SYSTEM, People
 from config.world.population import DAY, Population
 from config.world.spec import Happening, World, dice
+from config.world.store import activity_write
 from governance.education.services import assignments_remind_due
+from governance.notices.services import dispatches_send_due
 from governance.penalties.enums import PenaltyStatus
 from governance.penalties.models import Penalty
 from governance.penalties.services import (
@@ -29,9 +31,10 @@ from governance.penalties.services import (
     penalty_refuse,
     penalty_release,
     points_expire_due,
+    rectifications_check_due,
     sanctions_decide_due,
 )
-from governance.review.services import violation_confirm, violation_dismiss
+from governance.review.services import cases_open_due, violation_confirm, violation_dismiss
 from governance.rules.enums import ReviewMode
 from governance.signals.services import signals_ingest
 from governance.violations.detection import BATCH_SIGNALS
@@ -87,6 +90,7 @@ class Replay:
     seen_penalty: int = 0
     agenda: list[tuple[dt.datetime, str, Callable[[], object]]] = field(default_factory=list)
     on_violation_sanctioned: Callable[[Case, Violation], None] | None = None
+    on_penalty: Callable[[Penalty], None] | None = None
 
     def __post_init__(self) -> None:
         self.events_by_day: dict[int, list[Emitted]] = defaultdict(list)
@@ -113,6 +117,7 @@ class Replay:
         self._work_until(self.population.moment(end))
         self.clock.move_to(self.population.moment(end))
         self._shut_out(first, end)
+        activity_write(self.population, self.guilds, self.silent, range(first, end))
         self._take_in(first, end)
         # Where there is noise only nothing would be found, so it is judged together with the next alarm.
         detect(
@@ -172,6 +177,8 @@ class Replay:
             act()
 
     def _plan_reviews(self) -> None:
+        while cases_open_due():
+            pass
         found = Violation.objects.filter(pk__gt=self.seen_violation).select_related("rule").order_by("pk")
         for violation in found:
             self.seen_violation = violation.pk
@@ -186,12 +193,18 @@ class Replay:
         rng = dice(self.seed, "reviewers", case.name)
         rng.shuffle(reviewers)
         needed = 2 if violation.review == ReviewMode.DUAL else 1
-        for actor, person in reviewers[:needed]:
+        verdicts: set[bool] = set()
+        for place, (actor, person) in enumerate(reviewers, start=1):
+            if place > needed and len(verdicts) < 2:
+                break  # nobody has to break a tie
             error = person.error["dismisses_true" if case.true else "confirms_false"]
             confirms = case.true != (rng.random() < error) or case.happening is not None
+            verdicts.add(confirms)
             act, what = (violation_confirm, "confirm") if confirms else (violation_dismiss, "dismiss")
             name = f"{case.name} {person.email}"
             at = self.later(name, "review", [0.1, 0.2] if case.happening else self.work["review"]["days"])
+            if place > needed:
+                at += self.work["review"]["days"][1] * DAY
 
             def give(act: Any = act, actor: Any = actor, what: str = what, name: str = name) -> None:
                 act(actor=actor, violation_id=violation.pk, reason=self.words(what, name))
@@ -221,12 +234,15 @@ class Replay:
         now = self.clock.at
         penalties_lift_due(now=now)
         penalties_trained_due(now=now)
+        rectifications_check_due(now=now)
         points_expire_due(now=now)
         credits_apply_due(now=now)
         assignments_remind_due(now=now)
         while sanctions_decide_due(limit=SANCTIONS, now=now) == SANCTIONS:
             pass
         penalties_apply_due(now=now)
+        while dispatches_send_due(limit=500, now=now):
+            pass
         fresh = (
             Penalty.objects.filter(pk__gt=self.seen_penalty)
             .select_related("violation__rule", "crossing__band")
@@ -237,6 +253,8 @@ class Replay:
             self.seen_penalty = penalty.pk
             if penalty.status == PenaltyStatus.HELD:
                 self._plan_release(penalty)
+            if self.on_penalty:
+                self.on_penalty(penalty)
             sanctioned[penalty.violation_id] = penalty.violation
         if self.on_violation_sanctioned:
             for violation in sanctioned.values():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -14,14 +15,16 @@ from django.db import connection, transaction
 from config.world.appeals import Challenges
 from config.world.behaviour import draw_behaviour
 from config.world.clock import world_time
+from config.world.enforcing import Enforcement, contacts_add, corrections_plan
 from config.world.feedback import assessments_make, feedback_plan, register_fill
 from config.world.launching import approvals_leave
 from config.world.leftovers import endpoint_leave, habits_plan, leftovers_leave
 from config.world.people import SYSTEM, passwords_set, portal_people_invite, staff_hire, write_private
 from config.world.population import draw_population
 from config.world.replay import Replay
+from config.world.reviewing import Auditing, desks_leave, desks_set
 from config.world.spec import load_world
-from config.world.store import activity_write, population_write
+from config.world.store import population_write
 from config.world.teaching import lessons_plan, lessons_publish
 from config.world.truth import FILE as TRUTH_FILE
 from config.world.truth import truth_of
@@ -71,7 +74,9 @@ def seed_world(
             return Seeded(fresh=False)
         # It stands or falls as one, so no act in it needs a savepoint of its own: a third of all statements.
         without_savepoints = mock.patch.object(connection.features, "uses_savepoints", new=False)
-        with without_savepoints, world_time(today - dt.timedelta(days=days)) as clock:
+        # What was mailed in the past has been read long ago.
+        unsent = mock.patch.object(settings, "EMAIL_BACKEND", "django.core.mail.backends.dummy.EmailBackend")
+        with without_savepoints, unsent, world_time(today - dt.timedelta(days=days)) as clock:
             world = load_world()
             population = draw_population(world, seed=seed, today=today, guilds=guilds, days=days)
             behaviour = draw_behaviour(world, population, seed=seed)
@@ -89,18 +94,25 @@ def seed_world(
             logins = passwords_set(people)
             register_fill(world, people, today=today.date())
             lessons_publish(world, people)
+            desks_set(people)
             _analyze()
             replay = Replay(world, population, behaviour, people, rows, clock, seed)
+            contacts_add(replay)
+            enforcement = Enforcement(replay)
             replay.on_violation_sanctioned = Challenges(replay).consider
+            replay.on_penalty = partial(corrections_plan, replay)
             habits_plan(replay)
             lessons_plan(replay)
             feedback_plan(replay)
+            Auditing(replay).plan()
+            enforcement.plan()
             for first, end in replay.steps():
                 replay.live_through(first, end)
                 if progress:
                     progress(end, days)
             leftovers_leave(replay)
-            activity_write(population, rows, replay.silent)
+            desks_leave(replay)
+            enforcement.leave()
             assessments_make(people, today=today.date())
             entry = Entry(
                 act=SEEDED,

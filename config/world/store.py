@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pghistory
 from django.db import connection
 from django.utils import timezone
@@ -54,9 +56,10 @@ def population_write(population: Population) -> dict[str, Guild]:
     return by_ref
 
 
-def activity_write(population: Population, guilds: dict[str, Guild], silent: set[tuple[str, int]]) -> int:
+def activity_write(
+    population: Population, guilds: Mapping[str, Guild], silent: set[tuple[str, int]], days: range
+) -> int:
     """A row per guild and day, except for the days on which a guild was shut out; returns how many."""
-    dates = [population.date(day) for day in range(population.days)]
     rows = 0
     with (
         connection.cursor() as cursor,
@@ -66,9 +69,11 @@ def activity_write(population: Population, guilds: dict[str, Guild], silent: set
     ):
         for life in population.guilds.values():
             key = guilds[life.external_id].pk
-            for day, date in enumerate(dates):
+            for day in days:
                 if day < life.onboarded_day or (life.external_id, day) in silent:
                     continue
-                copy.write_row((key, date, life.hours[day], life.active[day], life.revenue[day]))
+                copy.write_row(
+                    (key, population.date(day), life.hours[day], life.active[day], life.revenue[day])
+                )
                 rows += 1
     return rows

@@ -53,9 +53,9 @@ from governance.models import (
 )
 from governance.penalties.enums import PenaltyKind
 from governance.penalties.selectors import penalties_visible_to
+from governance.review.selectors import my_queue
 from governance.risks.selectors import risks_without_rule
 from governance.rules.policy import parse_policy
-from governance.violations.selectors import review_queue
 from governance.workbench.selectors import approvals_waiting
 from guilds.accounts.actor import Actor
 from guilds.models import Activity, Creator, Guild, GuildUser, Membership, User
@@ -133,9 +133,10 @@ def digests() -> dict[str, str]:
             "guild__external_id", "filed_at", "grounds", "status", "outcome", "settled_at"
         ),
         # The receiver of webhooks and the launch are made after the world's year, at the true time.
-        "events": Event.objects.filter(at__lte=TODAY).values_list(
-            "at", "act", "guild__external_id", "reason"
-        ),
+        # What samples draw hangs on the keys of the database, and so does who judges it.
+        "events": Event.objects.filter(at__lte=TODAY)
+        .exclude(act__in=["sample.drawn", "sample.handed_out", "case.judged", "finding.opened"])
+        .values_list("at", "act", "guild__external_id", "reason"),
     }
     return {
         table: hashlib.sha256("\n".join(sorted(map(repr, found))).encode()).hexdigest()
@@ -224,7 +225,7 @@ def test_the_truth_knows_who_was_accused_wrongly(built: Built) -> None:
     true_days = {(one["guild"], one["rule"], one["date"]) for one in truth["misbehaviour"]}
     for alarm in truth["alarms"]:
         assert alarm["true"] == ((alarm["guild"], alarm["rule"], alarm["date"]) in true_days)
-    assert set(truth["reviewers"]) == {"reviewer@demo.guildhall.test", "reviewer2@demo.guildhall.test"}
+    assert set(truth["reviewers"]) == {f"reviewer{which}@demo.guildhall.test" for which in ("", "2", "3")}
     assert truth["detectors"]["GFT-CYCLE"] == {
         "type": "gift.self_gifting",
         "source": "/detectors/gifts",
@@ -261,8 +262,8 @@ def test_history_is_dated_in_the_order_in_which_it_happened(built: Built) -> Non
 
 
 def test_the_reviewer_has_open_violations_of_every_severity(built: Built) -> None:
-    assert set(review_queue(staff("reviewer")).values_list("severity", flat=True)) == {"S1", "S2", "S3", "S4"}
-    assert review_queue(staff("reviewer2")).exists()
+    assert set(my_queue(staff("reviewer")).values_list("severity", flat=True)) == {"S1", "S2", "S3", "S4"}
+    assert my_queue(staff("reviewer2")).exists()
     assert EvaluationFault.objects.filter(status="open").count() == 1
 
 
