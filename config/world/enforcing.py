@@ -34,6 +34,7 @@ CORRECT_PERCENT = 60
 SETTLED_AFTER_DAYS = 20
 DESKS = (("legal", "Legal"), ("operations", "Operations"))
 NOT_ENFORCED = (PenaltyKind.WARNING, PenaltyKind.INTERVIEW, PenaltyKind.TRAINING, PenaltyKind.PUBLIC_NOTICE)
+ENFORCED = [kind.value for kind in PenaltyKind if kind not in NOT_ENFORCED]
 
 
 def contacts_add(replay: Replay) -> None:
@@ -107,7 +108,7 @@ class Enforcement:
             theirs.append(
                 Reported(over.public_id, over.kind, over.guild.external_id, over.ends_at, tells_end=True)
             )
-        reconcile(actor=self.actor, rows=theirs)
+        reconcile(actor=self.actor, rows=theirs, kinds=ENFORCED)
         cap_set(
             actor=people.staff["admin"],
             kind=PenaltyKind.SETTLEMENT_HOLD,
