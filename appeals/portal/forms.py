@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from appeals.enums import Grounds
 from appeals.evidence import ACCEPT
 from appeals.policy import LONGEST_MESSAGE, LONGEST_STATEMENT, SHORTEST_STATEMENT
+from governance.penalties.services.rectification import LONGEST_STATEMENT as LONGEST_PUT_RIGHT
 from guilds.errors import InvalidInput
 
 
@@ -91,4 +92,13 @@ class WithdrawForm(ServiceForm):
         max_length=1000,
         required=False,
         widget=forms.Textarea(attrs={"rows": 3, "dir": "auto"}),
+    )
+
+
+class PutRightForm(ServiceForm):
+    statement = forms.CharField(
+        label=_("What have you put right?"),
+        help_text=_("In any language. The rule itself checks when the time is over."),
+        max_length=LONGEST_PUT_RIGHT,
+        widget=forms.Textarea(attrs={"rows": 4, "dir": "auto"}),
     )

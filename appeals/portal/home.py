@@ -15,8 +15,8 @@ from appeals.portal.chart import chart_of
 from appeals.portal.visit import Visit, page
 from governance.education.models import Assignment, Lesson
 from governance.education.selectors import assignments_open, in_language, lessons_open
+from governance.penalties.bands import bands_of
 from governance.penalties.enums import PenaltyStatus
-from governance.penalties.models import Band
 from governance.penalties.selectors import penalties_visible_to, standing_history, standing_of
 
 #: How many of each a first page shows; the lists have them all.
@@ -27,8 +27,8 @@ SHOWN = 6
 def home(visit: Visit) -> HttpResponse:
     now = timezone.now()
     standing = standing_of(visit.guild.pk)
-    bands = list(Band.objects.values_list("code", "name", "at_or_below"))
-    names = {code: name for code, name, _threshold in bands}
+    bands = bands_of(visit.guild.market_id)
+    names = {band.code: band.name for band in bands}
     history = standing_history(visit.guild.pk)
     mine = penalties_visible_to(visit.actor)
     open_or_decided = Appeal.objects.filter(penalty=OuterRef("pk")).exclude(status=AppealStatus.WITHDRAWN)
@@ -45,7 +45,7 @@ def home(visit: Visit) -> HttpResponse:
             "band_is_healthy": standing["band"] == "healthy",
             "points": sum(entry["points"] for entry in standing["points"]),
             "chart": chart_of(
-                history, bands=[(threshold, name) for _code, name, threshold in bands], now=now
+                history, bands=[(band.at_or_below, band.name) for band in bands], now=now
             ),
             "movements": history[: -SHOWN - 1 : -1],
             "current": mine.filter(

@@ -14,15 +14,18 @@ from django.utils.translation import get_language, gettext_lazy
 from django.utils.translation import gettext as _
 
 from appeals.policy import appeal_refusal
-from appeals.portal.forms import AppealForm
+from appeals.portal.forms import AppealForm, PutRightForm
 from appeals.portal.plain_words import facts_of
 from appeals.portal.visit import Visit, page
 from appeals.services import appeal_file
 from governance.education.selectors import in_language
 from governance.penalties.enums import PenaltyStatus as S
+from governance.penalties.enums import RectificationStatus
 from governance.penalties.models import Penalty
+from governance.penalties.rectification import rectification_of
 from governance.penalties.selectors import penalties_visible_to
-from guilds.errors import InvalidInput, NotFound
+from governance.penalties.services import rectification_submit
+from guilds.errors import InvalidInput, NotAllowed, NotFound
 
 PER_PAGE = 20
 
@@ -59,7 +62,31 @@ def penalty_list(visit: Visit) -> HttpResponse:
 
 @page("GET")
 def penalty_page(visit: Visit, penalty_id: uuid.UUID) -> HttpResponse:
+    return _penalty_page(visit, _penalty(visit, penalty_id), PutRightForm())
+
+
+@page("POST")
+def put_right(visit: Visit, penalty_id: uuid.UUID) -> HttpResponse:
+    """The guild says that it has put right what was found."""
     penalty = _penalty(visit, penalty_id)
+    form = PutRightForm(visit.request.POST)
+    if form.is_valid():
+        try:
+            rectification_submit(
+                actor=visit.actor, penalty_id=penalty.pk, statement=form.cleaned_data["statement"]
+            )
+        except InvalidInput as faults:
+            form.add_refusal(faults)
+        else:
+            messages.success(visit.request, _("Thank you. The rule itself checks when the time is over."))
+            return redirect("portal:penalty", penalty.public_id)
+    if not visit.actor.may_act_for_guild():
+        raise NotAllowed(_("Only an owner or manager of your guild can say that it is put right."))
+    return _penalty_page(visit, penalty, form, status=422)
+
+
+def _penalty_page(visit: Visit, penalty: Penalty, form: PutRightForm, *, status: int = 200) -> HttpResponse:
+    rectification = rectification_of(penalty)
     language, wording = in_language(penalty.version.text, get_language() or "en")
     return visit.render(
         "penalty.html",
@@ -79,7 +106,14 @@ def penalty_page(visit: Visit, penalty_id: uuid.UUID) -> HttpResponse:
             .order_by("pk"),
             "appeals": sorted(penalty.appeals.all(), key=lambda appeal: -appeal.pk),
             "refusal": appeal_refusal(penalty, actor=visit.actor, now=timezone.now()),
+            "rectification": rectification,
+            "put_right_open": rectification is not None
+            and rectification.status == RectificationStatus.OPEN
+            and penalty.status in {S.SCHEDULED, S.STAYED}
+            and visit.actor.may_act_for_guild(),
+            "form": form,
         },
+        status=status,
     )
 
 

@@ -24,6 +24,7 @@ urlpatterns = [
     path("guild/", account.choose_guild, name="choose_guild"),
     path("penalties/", penalties.penalty_list, name="penalties"),
     path("penalties/<uuid:penalty_id>/", penalties.penalty_page, name="penalty"),
+    path("penalties/<uuid:penalty_id>/put-right/", penalties.put_right, name="put_right"),
     path("penalties/<uuid:penalty_id>/appeal/", penalties.appeal_form, name="appeal_form"),
     path("appeals/", appeals.appeal_list, name="appeals"),
     path("appeals/<uuid:appeal_id>/", appeals.appeal_page, name="appeal"),

@@ -12,7 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from appeals.models import Appeal, Decision, Evidence, Message
 from appeals.services import appeal_file
-from governance.models import Event, Finding, Notice, Penalty, PointEntry, Standing, Violation
+from governance.models import Event, Finding, Notice, Penalty, PointEntry, Rectification, Standing, Violation
 from governance.penalties.services import penalties_apply_due, sanctions_decide_due
 from guilds.accounts.actor import Actor
 from guilds.models import Guild, GuildUser, User
@@ -108,6 +108,16 @@ def build_case() -> Case:
     )
 
 
+def put_right_asked(guild: Guild) -> Penalty:
+    """A freeze that starts in seven days unless the guild puts things right."""
+    step = {"kind": "recruitment_freeze", "days": 14, "grace": "7d", "stops": ["correction", "appeal"]}
+    rule = factories.rule("CON-01", name="Unfair contract terms")
+    version = factories.version(rule, ladder={**LADDER, "steps": [[step]]})
+    violation = factories.violation(guild, version, status="confirmed")
+    sanctions_decide_due(limit=10)
+    return violation.penalties.get()
+
+
 def state() -> dict[str, Any]:
     """Everything an appeal can move, to compare before and after."""
     return {
@@ -117,6 +127,7 @@ def state() -> dict[str, Any]:
         "decisions": Decision.objects.count(),
         "notices": list(Notice.objects.order_by("pk").values("pk", "read_at")),
         "events": Event.objects.count(),
+        "rectifications": list(Rectification.objects.order_by("pk").values()),
         "findings": Finding.objects.count(),
         "penalties": list(Penalty.objects.order_by("pk").values("pk", "status", "ends_at")),
         "points": PointEntry.objects.count(),

@@ -40,11 +40,10 @@ def safeguard_set(
     for name, (least, most) in LIMITS.items():
         if not least <= wanted[name] <= most:
             raise InvalidInput(f"From {least} to {most:,}.", field=name)
-    if market_id is not None and not Market.objects.filter(pk=market_id).exists():
+    market = Market.objects.filter(pk=market_id).first() if market_id is not None else None
+    if market_id is not None and market is None:
         raise NotFound("There is no such market.")
-    safeguard, made = Safeguard.objects.select_for_update().get_or_create(
-        market_id=market_id, defaults=wanted
-    )
+    safeguard, made = Safeguard.objects.select_for_update().get_or_create(market=market, defaults=wanted)
     before = {} if made else {name: getattr(safeguard, name) for name in VALUES}
     for name, value in wanted.items():
         setattr(safeguard, name, value)

@@ -1,4 +1,4 @@
-"""The console pages of rules. Those of rules and versions are registered in config, which adds what stands above them."""
+"""The console pages of rules. Those of rules, versions and ladders are registered in config, which adds what lies above."""
 
 from governance.rules.admin.exceptions import RuleExceptionAdmin
 from governance.rules.admin.findings import FindingAdmin

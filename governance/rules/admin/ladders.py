@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from django.contrib import admin
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -17,8 +16,9 @@ from guilds.console.lists import moment_column
 from guilds.console.page import Section
 
 
-@admin.register(Ladder)
 class LadderAdmin(ConsoleAdmin[Ladder]):
+    """Registered in config/ladder_page.py, which adds what the steps mean."""
+
     intro = _(
         "What the first, second and further violations of a code cost. Versions keep the ladder of their day."
     )

@@ -22,7 +22,15 @@ from guilds.accounts.actor import Actor
 from guilds.accounts.services import one_time_link
 from guilds.models import User
 from tests import factories
-from tests.appeals.cases import PASSWORD, STATEMENT, Case, nothing_changes, state, upload
+from tests.appeals.cases import (
+    PASSWORD,
+    STATEMENT,
+    Case,
+    nothing_changes,
+    put_right_asked,
+    state,
+    upload,
+)
 from tests.appeals.files import PNG
 from tests.governance.education.cases import answers, published, question
 
@@ -41,6 +49,8 @@ MATRIX: dict[tuple[str, str], str] = {
     ("penalties", "GET"): "200 200 200 200 403 403 302",
     ("penalty", "GET"): "200 200 200 404 403 403 302",
     ("penalty", "POST"): "405 405 405 405 403 403 302",
+    ("put_right", "GET"): "405 405 405 405 403 403 302",
+    ("put_right", "POST"): "302+ 302+ 403 404 403 403 302",
     ("appeal_form", "GET"): "200 200 403 404 403 403 302",
     ("appeal_form", "POST"): "302+ 302+ 403 404 403 403 302",
     ("appeals", "GET"): "200 200 200 200 403 403 302",
@@ -84,6 +94,7 @@ FORMS: dict[str, dict[str, Any]] = {
     "message_add": {"body": "One more thing."},
     "withdraw": {"reason": "Settled."},
     "choose_guild": {"guild": "aurora"},
+    "put_right": {"statement": "The clause is gone."},
     "contacts": {"email": "legal@aurora.test", "kinds": ["penalty_imposed"]},
     "contact": {"email": "office@aurora.test"},
     "feedback": {"topic": "process", "body": "The notices come at night."},
@@ -112,6 +123,7 @@ def scene(case: Case) -> Scene:
     letter = Notice.objects.get(guild=case.guild, kind="rule_change")
     invited = factories.user("invited@guild.test")
     contact = contact_add(actor=case.owner, guild_id=case.guild.pk, email="desk@aurora.test")
+    pending = put_right_asked(case.guild)
     [dispatch] = case.penalty.notice.dispatches.all()
     base = "/portal"
     return Scene(
@@ -123,6 +135,7 @@ def scene(case: Case) -> Scene:
             "choose_guild": f"{base}/guild/",
             "penalties": f"{base}/penalties/",
             "penalty": f"{base}/penalties/{case.penalty.public_id}/",
+            "put_right": f"{base}/penalties/{pending.public_id}/put-right/",
             "appeal_form": f"{base}/penalties/{case.penalty.public_id}/appeal/",
             "appeals": f"{base}/appeals/",
             "appeal": f"{base}/appeals/{appeal.public_id}/",
