@@ -17,9 +17,11 @@ from config.home_parts import SHOWN, Waiting, bounded_count, shortened
 from governance.models import (
     Delivery,
     Endpoint,
+    Notice,
     Penalty,
     QuarantinedSignal,
 )
+from governance.notices.selectors import notices_visible_to, unreached
 from governance.penalties.enums import PenaltyStatus
 from governance.penalties.kinds import KINDS
 from governance.penalties.selectors import penalties_visible_to
@@ -135,6 +137,21 @@ def _for_enforcer(actor: Actor) -> Iterator[Waiting]:
         )
 
 
+def _unreached(actor: Actor) -> Iterator[Waiting]:
+    found = unreached(notices_visible_to(actor), timezone.now())
+    rows = [
+        [link_to(row), link_to(row.guild), distance(row.issued_at)]
+        for row in found.order_by("issued_at")[:SHOWN]
+    ]
+    table = Table([_("Notice"), _("Guild"), _("Issued")], rows, empty=_("None."))
+    yield Waiting(
+        _("Notices that reached nobody"),
+        bounded_count(found) or "0",
+        table,
+        list_url(Notice, "reach=nobody"),
+    )
+
+
 def _for_adjudicator(actor: Actor) -> Iterator[Waiting]:
     appeals = open_appeals(actor)
     now = timezone.now()
@@ -191,6 +208,8 @@ def _for_admin(actor: Actor) -> Iterator[Waiting]:
 PARTS: tuple[tuple[Role, Callable[[Actor], Iterator[Waiting]]], ...] = (
     (Role.REVIEWER, _for_reviewer),
     (Role.ENFORCER, _for_enforcer),
+    (Role.ENFORCER, _unreached),
+    (Role.ADMIN, _unreached),
     (Role.ADJUDICATOR, _for_adjudicator),
     (Role.APPROVER, for_approver),
     (Role.ANALYST, for_analyst),

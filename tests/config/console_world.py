@@ -15,6 +15,7 @@ from governance.backtests.services import backtest_request, backtest_step
 from governance.education.services import attempt_make, lesson_assign, questions_set
 from governance.ledger.services import Entry, record_many
 from governance.models import (
+    Absence,
     Alarm,
     Approval,
     Assessment,
@@ -22,27 +23,44 @@ from governance.models import (
     Attempt,
     Backtest,
     Band,
+    Case,
+    Contact,
     Delivery,
+    Desk,
+    Difference,
+    Dispatch,
     Draft,
     Endpoint,
+    EnforcementCap,
+    EnforcementStop,
     EvaluationFault,
     Event,
     Feedback,
     Finding,
+    GoldenCase,
+    Judgement,
     Ladder,
     Lesson,
     Notice,
     Penalty,
     QuarantinedSignal,
+    Queue,
+    Reconciliation,
     Replay,
     Risk,
+    Route,
     RuleException,
     RuleVersion,
+    Sample,
+    SampleItem,
     SignalKey,
     SignalSource,
+    Target,
     Template,
     Violation,
 )
+from governance.review.selectors import queue_default
+from governance.review.services import cases_open_due
 from governance.risks.scoring import Background, Facts, score
 from guilds.accounts.actor import Actor
 from guilds.models import Guild, Market, User
@@ -54,8 +72,12 @@ GUILD_BOUND = (
     " governance.quarantinedsignal governance.evaluationfault governance.violation governance.delivery governance.finding"
     " governance.assessment governance.feedback governance.assignment governance.attempt"
     " appeals.appeal governance.alarm governance.backtest governance.ruleexception guilds.market guilds.creator guilds.client"
-    " guilds.user"
+    " governance.case governance.contact governance.dispatch"
+    " guilds.user governance.sample governance.sampleitem governance.goldencase"
+    " governance.enforcementstop governance.enforcementcap governance.reconciliation governance.difference"
 ).split()
+#: Roles for which the objects of a page do not exist: who may be asked a golden case does not read its answer.
+HIDDEN_FROM = {"governance.goldencase": frozenset({"reviewer", "enforcer", "launcher", "approver"})}
 
 
 @dataclass(frozen=True)
@@ -252,6 +274,62 @@ def alarm(of: Guild) -> Alarm:
     )
 
 
+def sampled(of: Violation) -> tuple[Sample, SampleItem]:
+    """A sample of one decision, which an audit saw otherwise."""
+    now = timezone.now()
+    sample = Sample.objects.create(
+        kind="decisions",
+        name="A week",
+        since=now - dt.timedelta(days=7),
+        until=now,
+        markets=[of.market.code],
+        seed=1,
+        size=1,
+        strata=[{"key": "all", "population": 4, "drawn": 1}],
+        created_at=now,
+    )
+    item = SampleItem.objects.create(
+        sample=sample,
+        stratum="all",
+        probability=0.25,
+        violation=of,
+        guild=of.guild,
+        decided="confirmed",
+        case=judged(of),
+    )
+    return sample, item
+
+
+def judged(of: Violation, opinion: str = "dismiss") -> Case:
+    """An audit of a violation, done by somebody."""
+    now, reader = timezone.now(), factories.staff("reviewer")
+    case = Case.objects.create(
+        kind="quality",
+        status="done",
+        queue=queue_default(),
+        violation=of,
+        rule=of.rule,
+        guild=of.guild,
+        market=of.market,
+        severity=of.severity,
+        opened_at=now,
+        urgent_at=now,
+        due_at=now,
+        done_at=now,
+        done_by=reader,
+    )
+    Judgement.objects.create(
+        case=case, reviewer=reader, opinion=opinion, reason="Another guild’s.", created_at=now
+    )
+    return case
+
+
+def golden(of: Violation) -> GoldenCase:
+    return GoldenCase.objects.create(
+        violation=of, expected="confirm", explanation="The clip shows it.", created_at=timezone.now()
+    )
+
+
 def taught(guild: Guild) -> tuple[Lesson, Assignment, Attempt]:
     """A lesson with a quiz, asked of the guild and tried by it."""
     lesson = published("lesson", title={"en": "Gifts", "de": "Geschenke"}, body={"en": "Text", "de": "Text"})
@@ -288,10 +366,64 @@ def backtest(market: Market, *, steps: int = 20) -> Backtest:
     return found
 
 
+def wording(*_guild: Guild) -> Template:
+    return Template.objects.create(kind="appeal_received", language="xx", subject="S", body="B")
+
+
+def mailed(of: Guild, status: str = "sent") -> tuple[Contact, Dispatch]:
+    """An address of the guild, and a notice on its way there."""
+    contact = Contact.objects.create(guild=of, email="desk@guild-here.test")
+    dispatch = Dispatch.objects.create(
+        notice=notice(of), channel="mail", contact=contact, address=contact.email, status=status, attempts=1
+    )
+    return contact, dispatch
+
+
 def launched(market: Market) -> list[Model]:
     """A launch that waits for its day, with a wave and a gate."""
     wave = factories.launch_ready(market)
     return [wave.launch, wave, wave.launch.gates.get(kind="staffing")]
+
+
+def case(of: Guild) -> Case:
+    """A case that waits, about an open violation of the guild."""
+    found = factories.violation(of, factories.version(review="human"))
+    cases_open_due()
+    return found.cases.get()
+
+
+def arranged(market: Market) -> list[Model]:
+    """How the work of reviewers is arranged: a queue with a route, a desk, an absence to come and a target."""
+    queue = Queue.objects.create(code="gifts", name="Gifts")
+    person = factories.staff("reviewer", markets=[market])
+    desk = Desk.objects.create(user=person, capacity_per_day=40)
+    desk.queues.add(queue)
+    now = timezone.now()
+    return [
+        queue,
+        Route.objects.create(position=1, queue=queue, severities=["S1"]),
+        desk,
+        Absence.objects.create(
+            user=person, starts_at=now + dt.timedelta(days=1), ends_at=now + dt.timedelta(days=8)
+        ),
+        Target.objects.create(severity="S2", market=market, hours=12),
+    ]
+
+
+def enforcement(of: Penalty, by: User) -> list[Model]:
+    """What stands around a penalty: a stop, a cap, a comparison of its market and the difference it found."""
+    now = timezone.now()
+    compared = Reconciliation.objects.create(
+        source="Payout", market=of.market, reported=0, expected=1, agreed=0, at=now
+    )
+    return [
+        EnforcementStop.objects.create(
+            kind="clear_out", market=of.market, reason="Something is wrong.", opened_at=now, opened_by=by
+        ),
+        EnforcementCap.objects.create(kind="clear_out", market=of.market, per_hour=5),
+        compared,
+        Difference.objects.create(reconciliation=compared, kind="missing", penalty=of),
+    ]
 
 
 def build() -> World:
@@ -330,10 +462,14 @@ def build() -> World:
         quarantined(here),
         fault(guild),
         violation,
+        *sampled(violation),
+        golden(violation),
         imposed,
+        *enforcement(imposed, colleague),
         Band.objects.create(code="watch", name="Watch", at_or_below=80, penalties=[{"kind": "interview"}]),
         imposed.notice or notice(guild),
-        Template.objects.create(kind="appeal_received", language="xx", subject="S", body="B"),
+        wording(),
+        *mailed(guild),
         appeal(imposed),
         sent.endpoint,
         replay(sent.endpoint),
