@@ -19,6 +19,7 @@ from celery.schedules import crontab, schedule
 from celery.signals import beat_init, celeryd_init, setup_logging
 from django.core.exceptions import ImproperlyConfigured
 from django_structlog.celery.steps import DjangoStructLogInitStep
+from kombu import Queue
 from kombu.exceptions import OperationalError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -90,6 +91,16 @@ def _entry(task: str, when: timedelta | crontab) -> dict[str, Any]:
     return {"task": task, "schedule": when, "options": {"expires": 3600}}
 
 
+#: Penalties begin and end to the minute: they do not stand in line behind everything else. A worker takes from every queue in
+#: turn, so nothing has to be said when one is started; `--queues penalties` gives them a worker of their own.
+PENALTY_QUEUE = "penalties"
+app.conf.task_queues = (Queue("celery"), Queue(PENALTY_QUEUE))
+app.conf.task_default_queue = "celery"
+app.conf.task_routes = {
+    task: {"queue": PENALTY_QUEUE}
+    for task in ("governance.penalties.apply_due", "governance.penalties.lift_due")
+}
+
 app.conf.beat_schedule = {task: _entry(task, when) for task, when in SWEEPS}
 
 
@@ -150,7 +161,7 @@ class Heartbeat(bootsteps.StartStopStep):
 
 
 #: What a worker does first. What fell due while it, or the broker, was away need not wait for the next sweep.
-CATCH_UP = ("governance.penalties.apply_due", "governance.penalties.lift_due")
+CATCH_UP = tuple(app.conf.task_routes)
 
 
 class CatchUp(bootsteps.StartStopStep):

@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import connection
 
 ROOT = Path(__file__).resolve().parent.parent
+QUEUES = ("celery", "penalties")
 
 
 class Worker:
@@ -73,7 +74,8 @@ class Worker:
 
     def unfinished(self) -> int:
         """Tasks waiting, plus tasks taken and not yet acknowledged (they are acknowledged when done)."""
-        return int(self.valkey.llen("celery")) + int(self.valkey.hlen("unacked"))
+        waiting = sum(int(self.valkey.llen(queue)) for queue in QUEUES)
+        return waiting + int(self.valkey.hlen("unacked"))
 
     def wait_idle(self, *, timeout_seconds: float = 30) -> None:
         """Return once nothing is queued or running, twice in a row, so that a task sent by a task counts."""
@@ -90,7 +92,7 @@ class Worker:
 
     def settle(self) -> None:
         """Leave nothing behind for the next test: drop what waits, let what runs end, or else replace the worker."""
-        self.valkey.delete("celery")
+        self.valkey.delete(*QUEUES)
         until = time.monotonic() + 10
         while self.unfinished():
             if time.monotonic() > until or self.process is None or self.process.poll() is not None:

@@ -83,9 +83,12 @@ def storm(options: argparse.Namespace, data_dir: Path) -> int:
         *(servers.Beat(f"beat {number}", data_dir) for number in (1, 2)),
     ]
     victims: list[servers.Server] = [postgres, backend, valkey, *programs]
+    halt = threading.Event()
+    watches = [threading.Thread(target=program.watch, args=(halt,), daemon=True) for program in programs]
     try:
-        for program in programs:
+        for program, watch in zip(programs, watches, strict=True):
             program.bring_up()
+            watch.start()
         begin = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=8 + options.penalties / 1_000)
         planned = world.build(options.penalties, begin=begin, seconds=seconds, chance=chance)
         connection.close()
@@ -124,6 +127,10 @@ def storm(options: argparse.Namespace, data_dir: Path) -> int:
         say("\nNo difference." if good else f"\n{len(lines)} differences. Seed {options.seed}.")
         return 0 if good else 1
     finally:
+        halt.set()
+        for watch in watches:
+            if watch.is_alive():
+                watch.join()
         for program in programs:
             program.stop()
         embedded.stop(data_dir)

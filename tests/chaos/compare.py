@@ -106,12 +106,17 @@ def table(
     guilds: int,
 ) -> str:
     """The result as people read it."""
-    lines = ["", f"{'killed':<14}{'times':>7}{'down for, s':>14}{'longest, s':>14}"]
+    lines = ["", f"{'killed':<14}{'times':>7}{'ended':>7}{'down for, s':>14}{'longest, s':>14}"]
     for server in servers:
         spans = [end - begin for begin, end in server.outages]
-        lines.append(f"{server.name:<14}{server.kills:>7}{sum(spans):>14.1f}{max(spans, default=0):>14.1f}")
+        lines.append(
+            f"{server.name:<14}{server.kills:>7}{server.ends:>7}{sum(spans):>14.1f}{max(spans, default=0):>14.1f}"
+        )
     down = sum(end - begin for begin, end in outages)
-    lines += [f"{'anything':<14}{sum(s.kills for s in servers):>7}{down:>14.1f}", ""]
+    lines += [
+        f"{'anything':<14}{sum(s.kills for s in servers):>7}{sum(s.ends for s in servers):>7}{down:>14.1f}",
+        "",
+    ]
     applied = [(p.starts, f.applied[0]) for p in planned if (f := found.get(p.key)) and f.applied]
     lifted = [(p.ends, f.lifted[0]) for p in planned if p.ends and (f := found.get(p.key)) and f.lifted]
     lines.append(f"{'after the due time, s':<26}{'number':>8}{'median':>9}{'95 %':>9}{'longest':>9}")

@@ -35,6 +35,8 @@ class Server(ABC):
         self.data_dir = data_dir
         self.outages: list[tuple[float, float]] = []
         self.kills = 0
+        #: How often it ended without being killed; whatever watches over it starts it again then too.
+        self.ends = 0
         self.trouble = ""
         self.lock = threading.Lock()
 
@@ -183,6 +185,22 @@ class Process(Server):
         super().kill()
         if self.process is not None:
             self.process.wait()
+
+    def watch(self, halt: threading.Event) -> None:
+        """Until `halt`: start it again whenever it has ended by itself."""
+        while not halt.wait(0.1):
+            if self.process is None or self.process.poll() is None or not self.lock.acquire(blocking=False):
+                continue
+            try:
+                if self.process.poll() is not None:
+                    began = time.time() - 0.1
+                    self.ends += 1
+                    self.bring_up()
+                    self.outages.append((began, time.time()))
+            except TimeoutError as error:
+                self.trouble = str(error)
+            finally:
+                self.lock.release()
 
     def stop(self) -> None:
         if self.process is not None and self.process.poll() is None:
