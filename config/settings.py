@@ -43,6 +43,8 @@ _own_address = (
 )
 #: Where links in notices, mails and webhooks lead.
 SITE_URL = env.text("GUILDHALL_SITE_URL", _own_address).rstrip("/")
+#: EEA countries of markets whose code does not begin with one, such as "NORDICS=SE+FI+DK".
+DSA_TERRITORIES = env.listing("GUILDHALL_DSA_TERRITORIES")
 
 # --- servers ----------------------------------------------------------------------------------------------------
 _urls = embedded.urls(
