@@ -20,7 +20,7 @@ from governance.penalties.enums import DifferenceKind, Effect, PenaltyKind, Pena
 from governance.penalties.models import Difference, Penalty, Reconciliation
 from governance.penalties.selectors import active_at, penalties_visible_to, standing_of
 from governance.penalties.services import penalty_acknowledge, reconcile
-from governance.penalties.services.reconciliation import ROWS, Reported
+from governance.penalties.services.reconciliation import Reported
 from governance.rules.enums import Severity
 from guilds.accounts.actor import Actor
 from guilds.accounts.api_auth import actor_of
@@ -245,7 +245,7 @@ class ReconciliationView(APIView):
         refuse_unknown_parameters(request, {"market", "kind"})
         told = ReconciliationFilters(data=request.query_params)
         told.is_valid(raise_exception=True)
-        rows = ReportedSerializer(data=request.data, many=True, max_length=ROWS)
+        rows = ReportedSerializer(data=request.data, many=True)
         rows.is_valid(raise_exception=True)
         code, kind = told.validated_data.get("market"), told.validated_data.get("kind")
         made = reconcile(

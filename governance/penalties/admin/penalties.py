@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib import admin
-from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.db.models import Count, Max, Min, Q, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils import timezone
+from django.utils.text import Truncator
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter, RelatedDropdownFilter
+from unfold.contrib.filters.admin import (
+    ChoicesDropdownFilter,
+    DropdownFilter,
+    RangeDateTimeFilter,
+    RelatedDropdownFilter,
+)
 from unfold.decorators import display
 from unfold.enums import ActionVariant
 
+from governance.penalties.admin.coming import coming_page
+from governance.penalties.agreement import end_unconfirmed, start_unconfirmed
+from governance.penalties.due import first_line, stop_reason
 from governance.penalties.enums import PenaltyStatus
 from governance.penalties.kinds import KINDS
 from governance.penalties.models import Penalty
@@ -33,10 +45,13 @@ from guilds.console.lists import by_public_id, of_guild
 from guilds.console.page import (
     Badge,
     Fact,
+    Link,
     Prose,
     Section,
+    Table,
     Variant,
     link_to,
+    list_url,
     pretty,
     severity_badge,
     shown,
@@ -58,6 +73,26 @@ def status_badge(penalty: Penalty) -> Badge:
     return Badge(penalty.get_status_display(), STATUS_VARIANTS[penalty.status])
 
 
+class ConfirmedFilter(DropdownFilter):
+    """What enforcing systems have not confirmed although they had the time."""
+
+    title = _("confirmation")
+    parameter_name = "unconfirmed"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("start", _("Start not confirmed")), ("end", _("End not confirmed"))]
+
+    def queryset(self, request: HttpRequest, rows: QuerySet[Penalty]) -> QuerySet[Penalty]:
+        now = timezone.now()
+        if self.value() == "start":
+            return rows.filter(start_unconfirmed(now))
+        return rows.filter(end_unconfirmed(now)) if self.value() == "end" else rows
+
+
+#: Reasons shown above the failed ones at most.
+REASONS = 10
+
+
 @admin.register(Penalty)
 class PenaltyAdmin(ConsoleAdmin[Penalty]):
     intro = _("Measures against guilds for confirmed violations and score crossings.")
@@ -77,7 +112,9 @@ class PenaltyAdmin(ConsoleAdmin[Penalty]):
         ("kind", ChoicesDropdownFilter),
         ("market", RelatedDropdownFilter),
         ("starts_at", RangeDateTimeFilter),
+        ConfirmedFilter,
     )
+    change_list_template = "admin/console/penalties.html"
     search_fields = ("guild__external_id",)
     search_help_text = _(
         "A guild's id or name, a violation's code, or the beginning of a penalty's or violation's id"
@@ -101,7 +138,14 @@ class PenaltyAdmin(ConsoleAdmin[Penalty]):
     bulk_acts = ("release", "refuse", "lift", "cancel", "retry")
 
     def visible(self, actor: Actor) -> QuerySet[Penalty]:
-        return penalties_visible_to(actor)
+        return penalties_visible_to(actor).annotate(stopped=stop_reason())
+
+    def get_list_display(self, request: HttpRequest) -> Sequence[Any]:
+        """Of failed ones also how often they were tried, and why they failed."""
+        columns = list(super().get_list_display(request))
+        if request.GET.get("status__exact") == PenaltyStatus.FAILED:
+            return [*columns[:-1], "attempts", "error_shown"]
+        return columns
 
     def matching(self, term: str) -> Q:
         of_violation = Q(violation__in=Violation.objects.filter(by_public_id(term)))
@@ -113,7 +157,16 @@ class PenaltyAdmin(ConsoleAdmin[Penalty]):
 
     @display(description=_("status"), ordering="status")
     def status_shown(self, penalty: Penalty) -> str:
-        return shown(status_badge(penalty))
+        badges = [status_badge(penalty)]
+        if stopped := getattr(penalty, "stopped", ""):
+            badges.append(
+                Badge(_("Stopped: %(reason)s") % {"reason": Truncator(stopped).chars(60)}, "danger")
+            )
+        return shown(badges)
+
+    @display(description=_("why"))
+    def error_shown(self, penalty: Penalty) -> str:
+        return Truncator(penalty.last_error).chars(120)
 
     @display(description=_("violation"))
     def code_shown(self, penalty: Penalty) -> str:
@@ -144,6 +197,12 @@ class PenaltyAdmin(ConsoleAdmin[Penalty]):
             Fact(_("Lifted, cancelled or reversed"), penalty.ended_at),
             Fact(_("Id"), str(penalty.public_id)),
         ]
+        if stopped := getattr(penalty, "stopped", ""):
+            facts.insert(0, Fact(_("Stopped"), Badge(stopped, "danger")))
+        if penalty.status == PenaltyStatus.HELD:
+            facts.insert(0, Fact(_("Held because"), penalty.get_hold_reason_display()))
+        if penalty.escalated_at:
+            facts.insert(1, Fact(_("Held for too long, told since"), penalty.escalated_at))
         if penalty.released_by:
             facts.insert(6, Fact(_("Released by"), penalty.released_by))
         if penalty.crossing:
@@ -155,9 +214,12 @@ class PenaltyAdmin(ConsoleAdmin[Penalty]):
         if penalty.last_error:
             sections.append(
                 Section(
-                    _("Why it failed"),
-                    Prose(penalty.last_error),
-                    note=_("Tried %(n)s times.") % {"n": penalty.attempts},
+                    _("What went wrong"),
+                    (
+                        Fact(_("Fault"), Prose(penalty.last_error)),
+                        Fact(_("Times tried"), penalty.attempts),
+                        Fact(_("Tried again at"), penalty.retry_at),
+                    ),
                 )
             )
         notice = penalty.notice
@@ -178,11 +240,12 @@ class PenaltyAdmin(ConsoleAdmin[Penalty]):
                 )
             )
         sections.append(Section(_("Effect"), self._effect(penalty)))
-        confirmed = (
-            Fact(_("By the enforcing system"), penalty.acknowledged_by),
-            Fact(_("When"), penalty.acknowledged_at or Badge(_("Not yet"), "warning")),
-        )
-        sections.append(Section(_("Acknowledged"), confirmed))
+        confirmed = [
+            [row.client.name, row.get_effect_display(), row.at]
+            for row in penalty.acknowledgements.select_related("client")
+        ]
+        table = Table([_("System"), _("Confirms"), _("When")], confirmed, empty=_("Nothing confirmed yet."))
+        sections.append(Section(_("Acknowledged"), table))
         return sections
 
     def _effect(self, penalty: Penalty) -> Sequence[Fact]:
@@ -198,6 +261,42 @@ class PenaltyAdmin(ConsoleAdmin[Penalty]):
         if penalty.effect:
             facts.append(Fact(_("What to put back when it ends"), pretty(penalty.effect)))
         return facts
+
+    # --- pages beside the list ----------------------------------------------------------------------------------
+    def get_custom_urls(self) -> tuple[tuple[str, str, Callable[..., HttpResponseBase]], ...]:
+        return (*super().get_custom_urls(), ("coming/", "governance_penalty_coming", self.coming_view))
+
+    def coming_view(self, request: HttpRequest, model_admin: Any = None) -> HttpResponse:
+        return coming_page(self, request)
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context = dict(extra_context or {})
+        if request.GET.get("status__exact") == PenaltyStatus.FAILED and self.has_view_permission(request):
+            context["reasons"] = self._reasons(self.actor(request))
+        return super().changelist_view(request, context)
+
+    def _reasons(self, actor: Actor) -> Table:
+        """The failed ones by the first line of their fault, the most frequent first."""
+        failed = penalties_visible_to(actor).select_related(None).filter(status=PenaltyStatus.FAILED)
+        found = (
+            failed.annotate(fault=first_line("last_error"))
+            .order_by()
+            .values("fault")
+            .annotate(number=Count("pk"), tries=Max("attempts"), since=Min("starts_at"))
+            .order_by("-number", "fault")[:REASONS]
+        )
+        rows = [
+            [
+                row["number"],
+                Link(row["fault"] or _("No reason given"), list_url(Penalty, _of_fault(row["fault"]))),
+                row["tries"],
+                row["since"],
+            ]
+            for row in found
+        ]
+        return Table([_("Penalties"), _("Why"), _("Tried at most"), _("Oldest due")], rows)
 
     # --- acts ---------------------------------------------------------------------------------------------------
     @act(
@@ -262,3 +361,7 @@ class PenaltyAdmin(ConsoleAdmin[Penalty]):
     def cancel(self, actor: Actor, penalty: Penalty, values: Mapping[str, Any]) -> Answer:
         penalty_cancel(actor=actor, penalty_id=penalty.pk, reason=values["reason"])
         return None
+
+
+def _of_fault(fault: str) -> str:
+    return urlencode({"status__exact": PenaltyStatus.FAILED.value, "last_error__startswith": fault})

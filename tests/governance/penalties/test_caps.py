@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import threading
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -158,7 +159,7 @@ def test_caps_are_refused_to_others_and_elsewhere() -> None:
             services.cap_set(actor=actor, kind="suspension", market_id=market_id, per_hour=1, reason=WHY)
     boss = Actor.staff(factories.staff("admin"))
     for wrong in ({"kind": "exile"}, {"per_hour": 0}, {"reason": " "}):
-        asked = {"kind": "suspension", "per_hour": 1, "reason": WHY} | wrong
+        asked: dict[str, Any] = {"kind": "suspension", "per_hour": 1, "reason": WHY} | wrong
         with pytest.raises(InvalidInput):
             services.cap_set(actor=boss, market_id=None, **asked)
     assert not EnforcementCap.objects.exists()

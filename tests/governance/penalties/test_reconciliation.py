@@ -51,7 +51,11 @@ def machine(*, markets: tuple[Market, ...] = (), name: str = "Payout") -> Actor:
 
 
 def line(penalty: Penalty, **fields: Any) -> Reported:
-    given = {"penalty": penalty.public_id, "kind": penalty.kind, "guild": penalty.guild.external_id} | fields
+    given: dict[str, Any] = {
+        "penalty": penalty.public_id,
+        "kind": penalty.kind,
+        "guild": penalty.guild.external_id,
+    } | fields
     return Reported(**given)
 
 
@@ -264,10 +268,11 @@ def test_the_api_takes_a_list_and_answers_with_the_differences() -> None:
     market = factories.market("HERE")
     agreed, missing = in_force(market), in_force(market)
     caller = Caller.with_scopes("penalties:ack")
-    row = {"penalty": str(agreed.public_id), "kind": agreed.kind, "guild": agreed.guild.external_id}
+    assert agreed.ends_at is not None
+    row = rows_of(agreed)
     answer = caller.post(
         "penalties/reconciliation?market=HERE", [{**row, "ends_at": agreed.ends_at.isoformat()}]
-    )  # type: ignore[union-attr]
+    )
     assert answer.status_code == 200, answer.content
     told = answer.json()
     assert (told["reported"], told["expected"], told["agreed"]) == (1, 2, 1)
