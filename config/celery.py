@@ -55,6 +55,7 @@ SWEEPS: tuple[tuple[str, timedelta | crontab], ...] = (
     ("governance.violations.detect_sweep", timedelta(seconds=15)),
     ("governance.review.open_due", timedelta(seconds=15)),
     ("governance.review.sweep", timedelta(seconds=30)),
+    ("governance.review.open_missed", crontab(minute="17")),
     ("governance.launches.start_due", timedelta(seconds=15)),
     ("governance.launches.announce", timedelta(seconds=30)),
     ("governance.penalties.sanction_due", timedelta(seconds=15)),

@@ -31,25 +31,28 @@ from guilds.models import Guild, Market, User
 #: How many agreeing verdicts decide.
 VERDICTS_NEEDED = {ReviewMode.AUTO: 1, ReviewMode.HUMAN: 1, ReviewMode.DUAL: 2}
 
-#: The open violations that nobody has been asked about; locked, for a verdict may open their cases as well.
+#: The open violations that nobody is asked about; locked, for a verdict may open their cases as well. All severities are named
+#: so that the index of what is open, by severity and time of detection, is entered at `since`.
 _UNASKED = """
 SELECT v.id FROM governance_violation v
-WHERE v.status = 'open' AND NOT EXISTS (
+WHERE v.status = 'open' AND v.severity = ANY(%(severities)s) AND v.detected_at > %(since)s AND NOT EXISTS (
     SELECT 1 FROM governance_case c
-    WHERE c.violation_id = v.id AND c.kind = 'verdict' AND c.status <> 'withdrawn'
+    WHERE c.violation_id = v.id AND c.kind = 'verdict' AND c.status IN ('waiting', 'on_hold')
 )
-LIMIT %s FOR NO KEY UPDATE OF v SKIP LOCKED
+LIMIT %(limit)s FOR NO KEY UPDATE OF v SKIP LOCKED
 """
 
 
 @transaction.atomic
-def cases_open_due(*, limit: int = 1000) -> int:
-    """Open the cases of up to `limit` open violations that have none; returns how many violations were dealt with.
+def cases_open_due(*, limit: int = 1000, within: dt.timedelta | None = None) -> int:
+    """Open the cases of up to `limit` open violations that nobody is asked about; returns how many violations were dealt with.
 
+    `within` looks at what was detected so lately only, which costs the same however many are open; None at everything.
     Twice or side by side does no harm: a place of a violation has one case. Records `violation.judged_by_two`.
     """
+    since = timezone.now() - within if within else dt.datetime(1, 1, 1, tzinfo=dt.UTC)
     with connection.cursor() as cursor:
-        cursor.execute(_UNASKED, [limit])
+        cursor.execute(_UNASKED, {"severities": Severity.values, "since": since, "limit": limit})
         keys = [row[0] for row in cursor.fetchall()]
     if keys:
         found = Violation.objects.select_related("rule__risk", "market").filter(

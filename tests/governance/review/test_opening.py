@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from governance.models import Case, Review, Violation
-from governance.review import services
+from governance.review import services, tasks
 from governance.review.models import Queue
 from governance.review.selectors import is_given, queue_default
 from governance.review.services.opening import drawn
@@ -72,6 +72,18 @@ def test_the_sweep_may_run_as_often_as_it_likes() -> None:
     assert [services.cases_open_due(), services.cases_open_due(limit=1)] == [0, 0]
     assert list(Case.objects.order_by("pk").values()) == before
     assert [len(cases_of(human)), len(cases_of(dual))] == [1, 2]
+
+
+def test_the_frequent_sweep_looks_at_what_was_found_lately() -> None:
+    guild, version = factories.guild(), factories.version(review="human")
+    now = timezone.now()
+    old = factories.violation(guild, version, evidence=False, occurred_at=now, detected_at=now - 2 * HOUR)
+    new = factories.violation(guild, version, evidence=False, detected_at=now)
+    assert tasks.open_due() == 1
+    assert [len(cases_of(new)), len(cases_of(old))] == [1, 0]
+    assert tasks.open_missed() == 1
+    assert len(cases_of(old)) == 1
+    assert [tasks.open_due(), tasks.open_missed()] == [0, 0]
 
 
 def test_a_verdict_from_before_there_were_cases_has_used_up_its_place() -> None:
