@@ -62,10 +62,11 @@ def wait_for(found: Callable[[], Any], what: str) -> Any:
     return value
 
 
-def picture(page: Page, name: str) -> None:
+def picture(page: Page, name: str, *, whole: bool = True) -> None:
+    """The whole page, or what the window shows of it."""
     if PICTURES:
         page.wait_for_timeout(300)
-        page.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=True)
+        page.screenshot(path=Path(PICTURES) / f"{name}.png", full_page=whole)
 
 
 def region(page: Page, name: str) -> Locator:

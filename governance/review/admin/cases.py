@@ -178,18 +178,17 @@ class CaseAdmin(CaseActs, ConsoleAdmin[Case]):
         actor, user = self.actor(request), cast("User", request.user)
         reviews = actor.has_role(Role.REVIEWER)
         gone = lost(case, actor)
-        # Whoever typed a decision that came too late still finds the words.
-        may_decide = reviews and (is_waiting(case) or typed is not None)
+        may_decide = reviews and is_waiting(case)
         asked, how = question(case)
         urls = f"{admin_url(case).removesuffix('change/')}"
         return {
             "severity": severity_badge(case.severity),
-            "clock": clock(case),
+            "clock": clock(case) if is_open(case) else None,
             "state": "lost" if gone else "open",
             "why": why(case, actor),
             "claim": claim_words(case, actor) if is_open(case) else "",
             "looking": looking_words(looking_at(case, besides=user)),
-            "lost": gone if reviews or not is_open(case) else "",
+            "lost": gone if typed is None and (reviews or not is_open(case)) else "",
             "question": asked,
             "how": how,
             "sections": main_sections(case),
@@ -199,6 +198,8 @@ class CaseAdmin(CaseActs, ConsoleAdmin[Case]):
             "codes": codes_for(case) if reviews else [],
             "holds": [(key, words) for key, (words, _time) in HOLDS.items()],
             "may_decide": may_decide,
+            # Whoever typed a decision that came too late still finds the words.
+            "over": typed is not None and not may_decide,
             "why_not": "" if may_decide else self._why_not(actor, case),
             "typed": typed or {"until": "1d"},
             "refusal": refusal,
