@@ -17,11 +17,13 @@ from config.home_parts import SHOWN, Waiting, bounded_count, shortened
 from governance.models import (
     Delivery,
     Endpoint,
+    EnforcementStop,
     Notice,
     Penalty,
     QuarantinedSignal,
 )
 from governance.notices.selectors import notices_visible_to, unreached
+from governance.penalties.enforcement import stops_visible_to
 from governance.penalties.enums import PenaltyStatus
 from governance.penalties.kinds import KINDS
 from governance.penalties.selectors import penalties_visible_to
@@ -152,6 +154,32 @@ def _unreached(actor: Actor) -> Iterator[Waiting]:
     )
 
 
+def _waits_for_a_person(actor: Actor) -> Iterator[Waiting]:
+    """What goes no further by itself: held for too long, or stopped."""
+    held = penalties_visible_to(actor).filter(status=PenaltyStatus.HELD)
+    late = held.filter(escalated_at__isnull=False)
+    rows = [
+        [severity_badge(row.violation.severity), link_to(row), distance(row.proposed_at)]
+        for row in late.order_by("proposed_at", "id")[:SHOWN]
+    ]
+    table = Table(["", _("Penalty"), _("Proposed")], rows, empty=_("None."))
+    url = list_url(Penalty, f"status__exact={PenaltyStatus.HELD.value}&o=1")
+    yield Waiting(_("Held for too long"), bounded_count(late) or "0", table, url)
+    stops = stops_visible_to(actor).filter(closed_at__isnull=True)
+    rows = [
+        [
+            Badge(_("By a cap"), "danger") if row.automatic else "",
+            link_to(row),
+            shortened(row.reason),
+            distance(row.opened_at),
+        ]
+        for row in stops.order_by("-automatic", "id")[:SHOWN]
+    ]
+    table = Table(["", _("Stopped"), _("Why"), _("Since")], rows, empty=_("None."))
+    url = list_url(EnforcementStop, "standing=now")
+    yield Waiting(_("Penalties stopped"), bounded_count(stops) or "0", table, url)
+
+
 def _for_adjudicator(actor: Actor) -> Iterator[Waiting]:
     appeals = open_appeals(actor)
     now = timezone.now()
@@ -208,6 +236,7 @@ def _for_admin(actor: Actor) -> Iterator[Waiting]:
 PARTS: tuple[tuple[Role, Callable[[Actor], Iterator[Waiting]]], ...] = (
     (Role.REVIEWER, _for_reviewer),
     (Role.ENFORCER, _for_enforcer),
+    (Role.ENFORCER, _waits_for_a_person),
     (Role.ENFORCER, _unreached),
     (Role.ADMIN, _unreached),
     (Role.ADJUDICATOR, _for_adjudicator),
