@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from governance.ledger.models import Event
 from governance.models import Case
-from governance.review import services
+from governance.review import services, tasks
 from governance.review.selectors import escalations, my_queue
 from guilds.accounts.actor import Actor
 from guilds.errors import Conflict, InvalidInput, InvalidTransition, NotAllowed, NotFound
@@ -123,6 +123,7 @@ def test_enforcers_see_the_gravest_escalations() -> None:
 def test_a_warning_and_a_breach_are_noted_once_each() -> None:
     case = waiting(severity="S2")
     begun = case.opened_at
+    assert tasks.sweep() == dict.fromkeys(("lapsed", "resumed", "warned", "breached", "covered", "shared"), 0)
     assert vars(services.cases_sweep(begun + 17 * HOUR)) == dict.fromkeys(
         ("lapsed", "resumed", "warned", "breached", "covered", "shared"), 0
     )
