@@ -286,3 +286,43 @@ def test_the_command_refuses_to_activate_outside_the_demo(tmp_path: Path) -> Non
     with pytest.raises(CommandError, match="goes live by a launch"):
         call_command("load_policy", str(file), "--activate")
     assert counts() == [0] * 9
+
+
+def test_a_market_may_have_bands_and_ladder_values_of_its_own() -> None:
+    load()
+    own = POLICY.replace(
+        "bands:\n",
+        "bands:\n  - {code: watch, market: DE, at_or_below: 80, penalties: [{kind: warning}]}\n",
+        1,
+    )
+    assert own != POLICY
+    assert outcomes(load(own)) == ["band watch in DE: created"]
+    assert outcomes(load(own)) == []
+    assert outcomes(load(own.replace("market: DE, at_or_below: 80", "market: DE, at_or_below: 50"))) == [
+        "band watch in DE: changed"
+    ]
+    assert set(Band.objects.values_list("code", "market__code", "at_or_below")) == {
+        ("out", None, 50),
+        ("watch", "DE", 50),
+        ("watch", None, 80),
+    }
+    taken = own.replace("bands:\n", "bands:\n  - {code: other, market: DE, at_or_below: 80}\n", 1)
+    before = counts()
+    with pytest.raises(InvalidInput) as refusal:
+        load(taken)
+    assert "begins at 80 already" in str(refusal.value.errors)
+    assert counts() == before
+
+
+def test_a_ladder_with_a_markets_values_is_kept_with_the_version() -> None:
+    step = "steps: [[{kind: warning, grace: 7d, stops: [correction]}]]"
+    text = POLICY.replace(
+        "points: 10,", "points: 10, red_line: true, by_market: {DE: {points: 3, " + step + "}},", 1
+    )
+    assert text != POLICY
+    load(text)
+    kept = RuleVersion.objects.get(rule__code="HYG-DE").ladder
+    assert kept["red_line"] is True
+    assert kept["by_market"] == {
+        "DE": {"points": 3, "steps": [[{"kind": "warning", "grace": "7d", "stops": ["correction"]}]]}
+    }

@@ -202,3 +202,24 @@ def test_ladders_are_compared_rung_by_rung() -> None:
 )  # fmt: skip
 def test_a_condition_in_words(source: str, told: str) -> None:
     assert condition_words(to_builder(source)) == told
+
+
+def test_what_differs_in_a_market_is_told_with_its_code() -> None:
+    before = {**LADDER, "by_market": {"JP": {"points": 5}, "FR": {"window": "30d"}}}
+    step = {"kind": "warning", "grace": "7d", "stops": ["correction", "appeal"], "stack": "after"}
+    after = {**LADDER, "red_line": True, "by_market": {"JP": {"points": 4, "steps": [[step]]}}}
+    assert differences(OLD, OLD, old_ladder=before, new_ladder=after) == [
+        "Ladder: step by step → a red line: the last step every time",
+        "Ladder in FR: violations are counted over: 30d → as everywhere",
+        "Ladder in JP: points: 5 → 4",
+        "Ladder in JP: steps: as everywhere → warning (grace 7d, stops correction and appeal, stack after)",
+    ]
+    assert differences(OLD, OLD, old_ladder=after, new_ladder=after) == []
+
+
+def test_a_step_that_changed_in_a_market_is_told_step_by_step() -> None:
+    before = {**LADDER, "by_market": {"JP": {"steps": [[{"kind": "warning"}], [{"kind": "training"}]]}}}
+    after = {**LADDER, "by_market": {"JP": {"steps": [[{"kind": "warning"}], []]}}}
+    assert differences(OLD, OLD, old_ladder=before, new_ladder=after) == [
+        "Ladder in JP, step 2: training → nothing"
+    ]

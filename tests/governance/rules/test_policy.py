@@ -392,3 +392,112 @@ def test_a_mangled_file_is_read_or_refused_never_anything_else(data: st.DataObje
     except PolicyError as refusal:
         found = refusal.problems or (Problem(0, "", "refused without a reason"),)
     assert all(1 <= problem.line <= len(lines) + 2 for problem in found)
+
+
+# --- steps that wait, red lines and values of a market ----------------------------------------------------------------
+PLACES = "markets: [{code: DE, timezone: Europe/Berlin}, {code: JP, timezone: Asia/Tokyo}]\n"
+
+
+def test_a_ladder_with_all_that_a_market_and_a_step_may_say() -> None:
+    policy = parse_policy(
+        PLACES
+        + """\
+ladders:
+  - code: exit
+    window: 180d
+    points: 10
+    red_line: true
+    steps:
+      - [{kind: recruitment_freeze, days: 7, grace: 168h, stops: [appeal, correction], stack: after}]
+    by_market:
+      JP: {points: 0, window: 365d, decay: never, steps: [[{kind: warning}], [{kind: settlement_hold, days: 3}]]}
+      DE: {decay: 30d}
+bands:
+  - {code: hold, at_or_below: 70}
+  - {code: hold, market: JP, at_or_below: 70, penalties: [{kind: clear_out, immediate_ground: legal_duty}]}
+"""
+    )
+    [ladder] = policy.ladders
+    assert ladder.to_dict() == {
+        "code": "exit",
+        "name": "exit",
+        "window": "180d",
+        "points": 10,
+        "decay": "180d",
+        "steps": [
+            [
+                {
+                    "kind": "recruitment_freeze",
+                    "days": 7,
+                    "grace": "7d",
+                    "stops": ["correction", "appeal"],
+                    "stack": "after",
+                }
+            ]
+        ],
+        "red_line": True,
+        "by_market": {
+            "JP": {
+                "window": "365d",
+                "points": 0,
+                "decay": "never",
+                "steps": [[{"kind": "warning"}], [{"kind": "settlement_hold", "days": 3}]],
+            },
+            "DE": {"decay": "30d"},
+        },
+    }
+    assert [(band.code, band.market) for band in policy.bands] == [("hold", ""), ("hold", "JP")]
+    assert policy.bands[1].penalties[0].to_dict() == {"kind": "clear_out", "immediate_ground": "legal_duty"}
+
+
+def test_what_is_not_used_leaves_the_stored_form_as_it_was() -> None:
+    policy = parse_policy(
+        "ladders: [{code: A, window: 1d, red_line: false, by_market: {}, steps: [[{kind: a}]]}]"
+    )
+    assert policy.ladders[0].to_dict() == {
+        "code": "A",
+        "name": "A",
+        "window": "1d",
+        "points": 0,
+        "decay": "180d",
+        "steps": [[{"kind": "a"}]],
+    }
+
+
+STEP = "ladders: [{code: A, window: 1d, steps: [[{kind: a, PUT}]]}]"
+TWICE = "bands: [{code: A, at_or_below: 70, market: DE}, {code: A, at_or_below: 60, market: PUT}]"
+MARKET = "ladders: [{code: A, window: 1d, steps: [[]], by_market: PUT}]"
+
+
+@pytest.mark.parametrize(
+    ("form", "put", "path", "told"),
+    [
+        (STEP, "grace: 0d", "ladders[0].steps[0][0].grace", "longer than nothing and at most 400d such as 7d"),
+        (STEP, "grace: 401d", "ladders[0].steps[0][0].grace", "at most 400d"),
+        (STEP, "grace: a week", "ladders[0].steps[0][0].grace", "is not a duration"),
+        (STEP, "grace: 7d, stops: [prayer]", "ladders[0].steps[0][0].stops", "'prayer' cannot stop a penalty any of"),
+        (STEP, "stops: [appeal]", "ladders[0].steps[0][0].stops", "nothing can stop it add grace"),
+        (STEP, "grace: 7d, stops: appeal", "ladders[0].steps[0][0].stops", "a list is expected"),
+        (STEP, "stack: before", "ladders[0].steps[0][0].stack", "one of parallel, after"),
+        (STEP, "immediate_ground: legal_duty", "ladders[0].steps[0][0].immediate_ground", "only a termination"),
+        (STEP, "immediate_ground: whim", "ladders[0].steps[0][0].immediate_ground", "one of legal_duty"),
+        (MARKET, "{XX: {points: 1}}", "ladders[0].by_market.XX", "'XX' is not a market define it in this file; known are DE, JP"),
+        (MARKET, "{'*': {points: 1}}", "ladders[0].by_market.*", "is not a market"),
+        (MARKET, "{DE: }", "ladders[0].by_market.DE", "empty"),
+        (MARKET, "{DE: {}}", "ladders[0].by_market.DE", "nothing differs here give points"),
+        (MARKET, "{DE: {points: 101}}", "ladders[0].by_market.DE.points", "from 0 to 100"),
+        (MARKET, "{DE: {window: 0d}}", "ladders[0].by_market.DE.window", "longer than nothing"),
+        (MARKET, "{DE: {decay: 0d}}", "ladders[0].by_market.DE.decay", "longer than nothing"),
+        (MARKET, "{DE: {steps: []}}", "ladders[0].by_market.DE.steps", "needs a rung"),
+        (MARKET, "{DE: {pints: 3}}", "ladders[0].by_market.DE.pints", "did you mean points?"),
+        (MARKET, "[DE]", "ladders[0].by_market", "fields are expected"),
+        ("ladders: [{code: A, window: 1d, steps: [[]], red_line: PUT}]", "often", "ladders[0].red_line", "one of true, false"),
+        ("bands: [{code: A, at_or_below: 70, market: PUT}]", "XX", "bands[0].market", "'XX' is not known"),
+        ("bands: [{code: A, at_or_below: 70, market: PUT}]", "'*'", "bands[0].market", "leave it out"),
+        (TWICE, "DE", "bands[1].code", "stands on line"),
+    ],
+)  # fmt: skip
+def test_what_a_step_a_market_and_a_band_may_not_say(form: str, put: str, path: str, told: str) -> None:
+    [(line, where, message)] = problems(PLACES + form.replace("PUT", put))
+    assert (line, where) == (2, path)
+    assert told in message

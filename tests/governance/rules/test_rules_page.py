@@ -40,7 +40,7 @@ def test_what_it_says_of_the_builder_holds(when: str) -> None:
 def test_the_page_has_examples() -> None:
     assert len(BUILT) == 18
     assert len(CONDITIONS) == 12
-    assert [language for language, _ in BLOCKS] == ["yaml", "", "yaml"]
+    assert [language for language, _ in BLOCKS] == ["yaml", "", "yaml", "yaml"]
 
 
 @pytest.mark.parametrize("when", CONDITIONS)
