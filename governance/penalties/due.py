@@ -200,4 +200,5 @@ def stop_reason() -> Case:
             then=Subquery(holding.order_by("pk").values("reason")[:1]),
         ),
         default=Value(""),
+        output_field=TextField(),
     )
