@@ -171,7 +171,7 @@ def compensation_settle(
         row.amount = Decimal(str(amount)).quantize(CENT)
     except ArithmeticError as error:
         raise InvalidInput("Give an amount as a number, such as 120.50.", field="amount") from error
-    if not 0 < row.amount <= LARGEST:
+    if not row.amount.is_finite() or not 0 < row.amount <= LARGEST:
         raise InvalidInput(
             "Give an amount above nothing; if nothing is owed, decline with a reason.", field="amount"
         )

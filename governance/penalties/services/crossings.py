@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef, Q
 
 from governance.penalties.enums import PenaltyKind
 from governance.penalties.models import BandCrossing, Penalty
@@ -26,9 +26,11 @@ def crossings_redone(undoing: Undoing) -> None:
     instead, with the measures that still weigh on the guild, from the same start. Never more crossings than there were.
     """
     past = Past(undoing.guild.pk)
+    weighing = Penalty.objects.filter(crossing=OuterRef("pk"), status__in=CURRENT)
     lasting = (
-        BandCrossing.objects.filter(guild=undoing.guild)
-        .exclude(left_at=F("entered_at"))
+        BandCrossing.objects.filter(
+            Q(left_at__isnull=True) | ~Q(left_at=F("entered_at")) | Exists(weighing), guild=undoing.guild
+        )
         .select_related("band", "violation")
         .order_by("pk")
     )
