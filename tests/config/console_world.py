@@ -24,6 +24,7 @@ from governance.models import (
     Backtest,
     Band,
     Case,
+    Compensation,
     Contact,
     Delivery,
     Desk,
@@ -51,6 +52,7 @@ from governance.models import (
     Route,
     RuleException,
     RuleVersion,
+    Safeguard,
     Sample,
     SampleItem,
     SignalKey,
@@ -123,6 +125,24 @@ def penalty(of: Violation, status: str = "in_force", **fields: Any) -> Penalty:
         ends_at=now + dt.timedelta(days=7),
         applied_at=now if status in {"in_force", "lifted"} else None,
         **fields,
+    )
+
+
+def compensation(of: Guild) -> Compensation:
+    """What is owed for a suspension that did not stand."""
+    fallen = penalty(
+        factories.violation(of, status="overturned"),
+        "reversed",
+        kind="suspension",
+        params={"kind": "suspension", "days": 7},
+    )
+    return Compensation.objects.create(
+        penalty=fallen,
+        guild=of,
+        market=of.market,
+        basis={"measure": "suspension", "days": 3.0, "gift_revenue": "10.00", "per_day_before": "20.00"},
+        estimate=50,
+        opened_at=timezone.now(),
     )
 
 
@@ -410,20 +430,32 @@ def arranged(market: Market) -> list[Model]:
     ]
 
 
-def enforcement(of: Penalty, by: User) -> list[Model]:
-    """What stands around a penalty: a stop, a cap, a comparison of its market and the difference it found."""
-    now = timezone.now()
-    compared = Reconciliation.objects.create(
-        source="Payout", market=of.market, reported=0, expected=1, agreed=0, at=now
+def stop(market: Market) -> EnforcementStop:
+    return EnforcementStop.objects.create(
+        kind="clear_out", market=market, reason="Something is wrong.", opened_at=timezone.now()
     )
-    return [
-        EnforcementStop.objects.create(
-            kind="clear_out", market=of.market, reason="Something is wrong.", opened_at=now, opened_by=by
-        ),
-        EnforcementCap.objects.create(kind="clear_out", market=of.market, per_hour=5),
-        compared,
-        Difference.objects.create(reconciliation=compared, kind="missing", penalty=of),
-    ]
+
+
+def cap(market: Market) -> EnforcementCap:
+    return EnforcementCap.objects.create(kind="clear_out", market=market, per_hour=5)
+
+
+def difference(about: Penalty) -> Difference:
+    """What a comparison of the penalty's market found: another system does not hold it."""
+    compared = Reconciliation.objects.create(
+        source="Payout", market=about.market, reported=0, expected=1, agreed=0, at=timezone.now()
+    )
+    return Difference.objects.create(reconciliation=compared, kind="missing", penalty=about)
+
+
+def safeguard(guild: Guild) -> Safeguard:
+    return Safeguard.objects.create(market=guild.market, large_creators=50)
+
+
+def enforcement(of: Penalty) -> list[Model]:
+    """What stands around a penalty: a stop, a cap, a comparison of its market and the difference it found."""
+    found = difference(of)
+    return [stop(of.market), cap(of.market), found, found.reconciliation]
 
 
 def build() -> World:
@@ -465,7 +497,9 @@ def build() -> World:
         *sampled(violation),
         golden(violation),
         imposed,
-        *enforcement(imposed, colleague),
+        *enforcement(imposed),
+        safeguard(guild),
+        compensation(guild),
         Band.objects.create(code="watch", name="Watch", at_or_below=80, penalties=[{"kind": "interview"}]),
         imposed.notice or notice(guild),
         wording(),

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from governance.backtests.services import backtest_cancel
 from governance.ledger.models import Event
-from governance.models import Case, Delivery, Draft, Endpoint, Penalty, Template, Violation
+from governance.models import Case, Delivery, Draft, Endpoint, Penalty, Safeguard, Template, Violation
 from governance.review.services import case_hold, violation_dismiss
 from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role
@@ -30,6 +30,7 @@ from tests.governance.workbench import writing
 pytestmark = pytest.mark.django_db
 
 REASON = {"reason": "Seen with my own eyes."}
+SAFEGUARD = {"large_creators": 20, "shield_days": 30, "hold_hours": 24, **REASON}
 UNTIL = {"until": f"{timezone.now() + dt.timedelta(days=30):%Y-%m-%d}"}
 
 
@@ -142,6 +143,22 @@ def arranged(number: int) -> Callable[[Guild], Model]:
     return made
 
 
+def confirmed_violation(guild: Guild) -> Model:
+    return factories.violation(guild, status="confirmed")
+
+
+def open_compensation(guild: Guild) -> Model:
+    return console_world.compensation(guild)
+
+
+def open_stop(guild: Guild) -> Model:
+    return console_world.stop(guild.market)
+
+
+def open_difference(guild: Guild) -> Model:
+    return console_world.difference(console_world.penalty(factories.violation(guild, status="confirmed")))
+
+
 BACKTESTERS = frozenset({"analyst", "approver", "launcher"})
 REVIEWER, ENFORCER, ADJUDICATOR, ADMIN = (
     frozenset({role.value}) for role in (Role.REVIEWER, Role.ENFORCER, Role.ADJUDICATOR, Role.ADMIN)
@@ -159,6 +176,18 @@ BUTTONS = (
     Button("lift", penalty_in("in_force"), ENFORCER, "penalty.lifted"),
     Button("cancel", penalty_in("scheduled"), ENFORCER, "penalty.cancelled"),
     Button("retry", penalty_in("failed"), ENFORCER, "penalty.scheduled"),
+    Button("correct", confirmed_violation, ADJUDICATOR, "violation.corrected"),
+    Button(
+        "settle",
+        open_compensation,
+        ENFORCER | ADMIN,
+        "compensation.settled",
+        {"amount": "12.50", "note": "Paid with the next settlement."},
+        "note",
+    ),
+    Button("decline", open_compensation, ENFORCER | ADMIN, "compensation.declined"),
+    Button("close", open_stop, ENFORCER | ADMIN, "enforcement_stop.closed"),
+    Button("settle", open_difference, ENFORCER, "difference.settled"),
     Button("decide", open_appeal, ADJUDICATOR, "appeal.decided", ANSWER, "answer"),
     Button("take", open_appeal, ADJUDICATOR, "appeal.assigned", {}, ""),
     Button(
@@ -216,6 +245,7 @@ BUTTONS = (
     Button("go_on", cancelled_backtest, BACKTESTERS, "backtest.resumed", required=""),
     Button("retire", version_in("live"), frozenset({"launcher"}), "rule_version.retired"),
     Button("close", console_world.finding, frozenset({"analyst", "approver"}), "finding.closed"),
+    Button("change", console_world.safeguard, ADMIN, "safeguard.set", SAFEGUARD),
     Button("send_again", failed_mail, ADMIN | ENFORCER, "dispatch.pending"),
     Button("edit", contact, ADMIN, "contact.changed", {"email": "office@guild-here.test"}, "email"),
     Button("remove", contact, ADMIN, "contact.removed"),
@@ -401,6 +431,7 @@ def test_many_rows_reach_no_further_than_role_and_market(guild: Guild) -> None:
 
 
 LIST_BUTTONS = (
+    (Safeguard, "create", SAFEGUARD, "safeguard.set"),
     (User, "create", {"email": "new@example.test", "roles": ["reviewer"]}, "staff.created"),
     (Machine, "create", {"name": "Payout", "scopes": ["penalties:read"]}, "client.created"),
     (

@@ -23,6 +23,7 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from governance.penalties.admin.coming import coming_page
+from governance.penalties.admin.rectification import rectification_sections
 from governance.penalties.agreement import end_unconfirmed, start_unconfirmed
 from governance.penalties.due import first_line, stop_reason
 from governance.penalties.enums import PenaltyStatus
@@ -239,6 +240,7 @@ class PenaltyAdmin(ConsoleAdmin[Penalty]):
                     Prose(str(_("Nothing yet: a held penalty is told of when it is released."))),
                 )
             )
+        sections += rectification_sections(penalty)
         sections.append(Section(_("Effect"), self._effect(penalty)))
         confirmed = [
             [row.client.name, row.get_effect_display(), row.at]
