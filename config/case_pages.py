@@ -14,6 +14,8 @@ from appeals.corrections import violation_correct
 from governance.models import Band, Case, Standing, Violation
 from governance.penalties.services.preview import Measure, Preview, preview
 from governance.penalties.step_words import duration_words
+from governance.quality.admin import GoldenMaking, golden_words
+from governance.quality.selectors import golden_feedback
 from governance.review.admin import CaseAdmin, JudgedViolationAdmin
 from governance.violations.admin import is_open
 from governance.violations.enums import ViolationStatus
@@ -23,8 +25,8 @@ from guilds.console.acts import Answer, act
 from guilds.console.page import Badge, Fact, Link, Section, Template, admin_url, distance
 
 
-class ViolationPage(JudgedViolationAdmin):
-    actions_detail = (*JudgedViolationAdmin.actions_detail, "correct")
+class ViolationPage(GoldenMaking, JudgedViolationAdmin):
+    actions_detail = (*JudgedViolationAdmin.actions_detail, "correct", "make_golden")
 
     @act(
         label=_("Correct"),
@@ -55,6 +57,11 @@ class ViolationPage(JudgedViolationAdmin):
 
 
 class CasePage(CaseAdmin):
+    def told(self, case: Case) -> str:
+        """After a golden case, what was right and why."""
+        found = golden_feedback(case)
+        return golden_words(found) if found is not None else super().told(case)
+
     def beside(self, case: Case, request: HttpRequest) -> list[Section]:
         shown = super().beside(case, request)
         shown.insert(1, Section(_("Its standing"), standing_of(case)))

@@ -201,7 +201,11 @@ class SampleItem(models.Model):
 
 
 class GoldenCase(models.Model):
-    """A past violation whose right answer is settled. It comes back among the cases of reviewers, who cannot tell it apart."""
+    """A past violation whose right answer is settled. It comes back among the cases of reviewers, who cannot tell it apart.
+
+    The answer never changes: what was right when somebody was asked stays on record. A doubtful one is retired. In SQL an
+    answer to it is governance_judgement by a governance_case of kind golden on the same violation_id.
+    """
 
     violation = models.OneToOneField(Violation, on_delete=models.PROTECT, related_name="golden")
     expected = models.CharField(max_length=8, choices=Verdict)
@@ -214,6 +218,12 @@ class GoldenCase(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        triggers = [
+            pgtrigger.ReadOnly(
+                name="golden_case_fixed", fields=["violation", "expected", "explanation", "made_by"]
+            ),
+            pgtrigger.Protect(name="golden_case_kept", operation=pgtrigger.Delete),
+        ]
 
     def __str__(self) -> str:
         return f"{self.violation}: {self.expected}"

@@ -29,7 +29,7 @@ def intro_of(*, mine: bool) -> str:
 
 
 def doing_sections(user: User, actor: Actor) -> list[Section]:
-    found = doing_of(user)
+    found, mine = doing_of(user), user.pk == actor.user_id
     sections = [
         Section(_("The last 90 days"), _lately(found)),
         Section(
@@ -38,6 +38,11 @@ def doing_sections(user: User, actor: Actor) -> list[Section]:
             note=_(
                 "The last year; agreement, the last 90 days. With the interval that 95 % of such samples keep."
             ),
+        ),
+        Section(
+            _("Known answers you saw otherwise") if mine else _("Known answers seen otherwise"),
+            _known(found),
+            note=_("Practice cases: they changed nothing for any guild."),
         ),
         Section(
             _("Seen otherwise in an audit"),
@@ -80,6 +85,21 @@ def _sureness(found: Doing) -> Sequence[Fact]:
         Fact(_("Verdicts an audit agreed with"), share_shown(found.audited)),
         Fact(_("All reviewers together (Krippendorff’s alpha)"), agreement_shown(agreement_of_all())),
     )
+
+
+def _known(found: Doing) -> Table:
+    rows = [
+        [
+            link_to(one.violation, f"{one.violation.code} · {one.violation.guild}"),
+            opinion_badge(one.mine),
+            opinion_badge(one.expected),
+            Prose(one.explanation),
+            one.at,
+        ]
+        for one in found.known
+    ]
+    headers = [_("Case"), _("Answer"), _("Right is"), _("Why"), _("When")]
+    return Table(headers, rows, empty=_("None so far."))
 
 
 def _differing(found: Doing) -> Table:

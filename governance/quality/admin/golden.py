@@ -15,13 +15,15 @@ from unfold.decorators import display
 from unfold.enums import ActionVariant
 
 from governance.engine.intervals import Share
-from governance.quality.admin.forms import NewGoldenForm
+from governance.quality.admin.forms import GoldenForm, NewGoldenForm
 from governance.quality.admin.words import opinion_badge, share_shown
 from governance.quality.models import GoldenCase
 from governance.quality.selectors import ASKED_BY, golden_visible_to
 from governance.quality.services import golden_make, golden_retire
 from governance.review.enums import CaseKind
 from governance.review.models import Judgement
+from governance.violations.enums import ViolationStatus
+from governance.violations.models import Violation
 from governance.violations.selectors import violations_visible_to
 from guilds.accounts.actor import Actor
 from guilds.console.acts import Answer, act
@@ -31,6 +33,28 @@ from guilds.console.page import Badge, Fact, Prose, Section, Table, admin_url, l
 from guilds.errors import InvalidInput
 
 ANSWERS_SHOWN = 30
+
+
+class GoldenMaking:
+    """The button of a decided violation's page that makes it a golden case, for those who are never asked one."""
+
+    @act(
+        label=_("Make a golden case"),
+        roles=ASKED_BY,
+        form=GoldenForm,
+        question=_("Choose one with a lesson in it, whose answer nobody who knows the rule would doubt."),
+        done=_("Reviewers will meet it among their cases."),
+        when=lambda violation: violation.status != ViolationStatus.OPEN and not hasattr(violation, "golden"),
+        icon="star",
+    )
+    def make_golden(self, actor: Actor, violation: Violation, values: Mapping[str, Any]) -> Answer:
+        golden = golden_make(
+            actor=actor,
+            violation_id=violation.pk,
+            expected=values["expected"],
+            explanation=values["explanation"],
+        )
+        return admin_url(golden)
 
 
 @admin.register(GoldenCase)

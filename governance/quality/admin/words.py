@@ -6,8 +6,10 @@ from django.utils.translation import gettext as _
 
 from governance.engine.intervals import FEWEST, Share
 from governance.quality.models import SampleItem
+from governance.quality.selectors import GoldenFeedback
 from governance.quality.statistics import Agreement, Estimate
 from governance.review.enums import Opinion
+from governance.violations.enums import Verdict
 from guilds.console.page import Badge, Variant
 
 OPINION_VARIANTS: dict[str, Variant] = {
@@ -74,6 +76,18 @@ def agreement_shown(found: Agreement) -> str | Badge:
 
 def opinion_badge(opinion: str) -> Badge:
     return Badge(Opinion(opinion).label, OPINION_VARIANTS[opinion])
+
+
+def golden_words(found: GoldenFeedback) -> str:
+    """What a reviewer is told after a golden case: kindly, and with the reason."""
+    if found.right:
+        return _("The answer of this one was known, and you saw it as it is: %(why)s") % {
+            "why": found.explanation
+        }
+    expected = _("a violation") if found.expected == Verdict.CONFIRM else _("no violation")
+    return _(
+        "This one was for practice and changes nothing for the guild. Its answer is known: %(expected)s. %(why)s"
+    ) % {"expected": expected, "why": found.explanation}
 
 
 def about(item: SampleItem) -> str:

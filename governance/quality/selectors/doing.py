@@ -39,6 +39,17 @@ class AuditOfMine:
 
 
 @dataclass(frozen=True)
+class Known:
+    """A golden case that the reviewer saw otherwise, with why it is as it is."""
+
+    violation: Violation
+    mine: str
+    expected: str
+    explanation: str
+    at: dt.datetime
+
+
+@dataclass(frozen=True)
 class Doing:
     """One reviewer's own figures. Shares are None inside while they rest on too few cases; times are seconds."""
 
@@ -50,6 +61,7 @@ class Doing:
     kappa: Agreement
     audited: Share
     differing: tuple[AuditOfMine, ...]
+    known: tuple[Known, ...]
     median_seconds: float | None
     timed: int
 
@@ -95,21 +107,45 @@ def doing_of(user: User, *, now: dt.datetime | None = None) -> Doing:
             )[:DIFFERING_SHOWN]
             if item.violation is not None and item.case is not None
         ),
+        known=_known(user, long_since),
         median_seconds=float(median(times)) if times else None,
         timed=len(times),
     )
 
 
-def _golden(user: User, since: dt.datetime) -> Share:
-    """How often the answer was the expected one; "cannot be told" is not."""
-    right = Q(opinion=F("case__violation__golden__expected"))
-    counted = Judgement.objects.filter(
+_RIGHT = Q(opinion=F("case__violation__golden__expected"))
+
+
+def _answers(user: User, since: dt.datetime) -> QuerySet[Judgement]:
+    return Judgement.objects.filter(
         reviewer=user,
         created_at__gt=since,
         case__kind=CaseKind.GOLDEN,
         case__violation__golden__is_active=True,
-    ).aggregate(n=Count("pk"), right=Count("pk", filter=right))
+    )
+
+
+def _golden(user: User, since: dt.datetime) -> Share:
+    """How often the answer was the expected one; "cannot be told" is not."""
+    counted = _answers(user, since).aggregate(n=Count("pk"), right=Count("pk", filter=_RIGHT))
     return Share.of(counted["right"], counted["n"])
+
+
+def _known(user: User, since: dt.datetime) -> tuple[Known, ...]:
+    otherwise = _answers(user, since).exclude(_RIGHT)
+    return tuple(
+        Known(
+            answer.case.violation,
+            answer.opinion,
+            answer.case.violation.golden.expected,
+            answer.case.violation.golden.explanation,
+            answer.created_at,
+        )
+        for answer in otherwise.select_related("case__violation__guild", "case__violation__golden").order_by(
+            "-pk"
+        )[:DIFFERING_SHOWN]
+        if answer.case.violation is not None
+    )
 
 
 def _audits(user: User, since: dt.datetime) -> QuerySet[SampleItem]:

@@ -27,8 +27,8 @@ def golden_make(*, actor: Actor, violation_id: int, expected: str, explanation: 
     """Settle what the right answer about a decided violation is, and ask reviewers from now on.
 
     `explanation` is what a reviewer reads after the verdict. Analysts, adjudicators and administrators of its market; whoever
-    makes one is never asked it. Records `golden_case.made`. Raises NotFound, NotAllowed, InvalidInput, InvalidTransition (not
-    decided yet), Conflict (`golden_already`).
+    makes one is never asked it. Records `golden_case.made`, without the violation and the answer: reviewers read the ledger too.
+    Raises NotFound, NotAllowed, InvalidInput, InvalidTransition (not decided yet), Conflict (`golden_already`).
     """
     violation = locked_violation(violation_id)
     actor.require_role(*ASKED_BY, market_id=violation.market_id)
@@ -54,8 +54,6 @@ def golden_make(*, actor: Actor, violation_id: int, expected: str, explanation: 
         actor=actor,
         act="golden_case.made",
         obj=golden,
-        after={"violation": str(violation.public_id), "expected": golden.expected},
-        reason=golden.explanation,
         market_id=violation.market_id,
     )
     return golden

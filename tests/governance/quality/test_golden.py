@@ -6,6 +6,7 @@ import datetime as dt
 from typing import Any
 
 import pytest
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from governance.models import Case, GoldenCase, Judgement, Review, Violation
@@ -237,3 +238,15 @@ def test_other_cases_have_nothing_to_tell(guild: Guild) -> None:
     Case.objects.filter(pk=case.pk).update(kind="quality", status="done", done_at=timezone.now())
     case.refresh_from_db()
     assert golden_feedback(case) is None
+
+
+def test_an_answer_never_changes(guild: Guild) -> None:
+    golden = made(guild)
+    for change in (
+        lambda: GoldenCase.objects.update(expected="dismiss"),
+        lambda: GoldenCase.objects.update(explanation="Something else."),
+        lambda: GoldenCase.objects.filter(pk=golden.pk).delete(),
+    ):
+        with pytest.raises(DatabaseError, match="pgtrigger"), transaction.atomic():
+            change()
+    assert GoldenCase.objects.filter(expected="confirm").count() == 1
