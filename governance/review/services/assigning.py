@@ -7,7 +7,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from django.db import connection, transaction
-from django.db.models import Count, Q
+from django.db.models import Count, Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -229,24 +229,27 @@ def _bar(seats: list[Seat], cases: list[Case]) -> None:
 def cases_cover_absences(*, now: dt.datetime | None = None, limit: int = 1000) -> int:
     """Hand what is assigned to people who are away to their substitutes, or back to the queue. Records `case.assigned`.
 
-    A substitute who is away too, does not review in the market or has judged the violation gets nothing.
+    A substitute who is away too, does not review in the market or has judged the violation gets nothing. Whoever reviews no
+    more, or has judged the violation at its other place, holds nothing either: nobody could ever decide such a case.
     """
     now = now or timezone.now()
     absences: dict[int, Absence] = {}
     for absence in absent_now(now).order_by("starts_at", "pk"):
         absences.setdefault(absence.user_id, absence)
+    judged = Review.objects.filter(violation=OuterRef("violation"), reviewer=OuterRef("assigned_to"))
+    unable = Q(assigned_to__in=absences) | ~Q(assigned_to__in=reviewers_of().values("pk")) | Exists(judged)
     cases = list(
         Case.objects.select_for_update(of=("self",), no_key=True, skip_locked=True)
-        .filter(assigned_to__in=absences, status__in=OPEN)
+        .filter(unable, assigned_to__isnull=False, status__in=OPEN)
         .order_by("urgent_at", "id")[:limit]
     )
     given: list[tuple[Case, int | None]] = []
     for case in cases:
         assert case.assigned_to_id is not None
-        to = absences[case.assigned_to_id].substitute_id
+        to = absences[case.assigned_to_id].substitute_id if case.assigned_to_id in absences else None
         taken = any(other.violation_id == case.violation_id and to == user for other, user in given)
         fit = to is not None and not (taken and case.violation_id) and _unfit(case, to, now) is None
         given.append((case, to if fit else None))
     if given:
-        assign(Actor.system("absences"), given, now, "Whoever it was assigned to is away.")
+        assign(Actor.system("absences"), given, now, "Whoever it was assigned to is away or cannot judge it.")
     return len(given)

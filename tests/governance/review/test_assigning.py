@@ -17,7 +17,7 @@ from governance.review.models import Queue
 from governance.review.selectors import my_queue, queue_default
 from guilds.accounts.actor import Actor
 from guilds.errors import Conflict, InvalidInput, InvalidTransition, NotAllowed, NotFound
-from guilds.models import Market
+from guilds.models import Market, User
 from tests import factories
 from tests.governance.review.judging import (
     DAY,
@@ -267,3 +267,20 @@ def test_two_places_do_not_meet_at_one_substitute() -> None:
         away(whose, substitute=both)
     services.cases_sweep()
     assert sorted(given().items(), key=str) == sorted({both.user_id: 1, None: 1}.items(), key=str)
+
+
+def test_what_its_reviewer_can_no_longer_judge_goes_back_to_the_queue() -> None:
+    gone, ann = reviewer(), reviewer()
+    left = waiting()
+    services.case_assign(actor=admin(), case_id=left.pk, user_id=gone.user_id, reason="Yours.")
+    User.objects.filter(pk=gone.user_id).update(is_active=False)
+    # As when work is shared out while its reviewer takes the other place.
+    violation = found("dual")
+    first, second = cases_of(violation)
+    services.case_decide(actor=ann, case_id=first.pk, opinion="confirm", reason="Yes.")
+    Case.objects.filter(pk=second.pk).update(assigned_to=ann.user_id, assigned_at=timezone.now())
+    kept = waiting()
+    services.case_assign(actor=admin(), case_id=kept.pk, user_id=ann.user_id, reason="Yours.")
+    assert [services.cases_sweep().covered, services.cases_sweep().covered] == [2, 0]
+    assert set(my_queue(reviewer())) == {left, second}
+    assert list(my_queue(ann)) == [left, kept]
