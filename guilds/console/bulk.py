@@ -66,6 +66,8 @@ def bulk(spec: Act) -> Callable[[ConsoleAdmin[Any], HttpRequest, QuerySet[Any]],
             "title": spec.label,
             "opts": model_admin.opts,
             "act": spec,
+            # A template would call the function to see whether there is one.
+            "previews": spec.preview is not None,
             "chosen": [] if results else [_chosen(model_admin, spec, obj) for obj in objects],
             "form": form,
             "refusal": refusal,

@@ -494,6 +494,8 @@ def build() -> World:
         quarantined(here),
         fault(guild),
         violation,
+        case(guild),
+        *arranged(here),
         *sampled(violation),
         golden(violation),
         imposed,

@@ -135,14 +135,6 @@ def held_case(guild: Guild) -> Model:
     return case_hold(actor=colleague, case_id=console_world.case(guild).pk, until=until, reason="Later.")
 
 
-def arranged(number: int) -> Callable[[Guild], Model]:
-    def made(guild: Guild) -> Model:
-        return console_world.arranged(guild.market)[number]
-
-    made.__name__ = f"arranged_{('queue', 'route', 'desk', 'absence', 'target')[number]}"
-    return made
-
-
 def confirmed_violation(guild: Guild) -> Model:
     return factories.violation(guild, status="confirmed")
 
@@ -159,6 +151,18 @@ def open_difference(guild: Guild) -> Model:
     return console_world.difference(console_world.penalty(factories.violation(guild, status="confirmed")))
 
 
+def disputed_item(guild: Guild) -> Model:
+    return console_world.sampled(factories.violation(guild, status="confirmed"))[1]
+
+
+def drawn_sample(guild: Guild) -> Model:
+    return console_world.sampled(factories.violation(guild, status="confirmed"))[0]
+
+
+def decided_violation(guild: Guild) -> Model:
+    return factories.violation(guild, status="dismissed")
+
+
 BACKTESTERS = frozenset({"analyst", "approver", "launcher"})
 REVIEWER, ENFORCER, ADJUDICATOR, ADMIN = (
     frozenset({role.value}) for role in (Role.REVIEWER, Role.ENFORCER, Role.ADJUDICATOR, Role.ADMIN)
@@ -170,7 +174,6 @@ BUTTONS = (
     Button("dismiss", open_violation, REVIEWER, "violation.dismissed"),
     Button("assign", waiting_case, REVIEWER | ADMIN, "case.assigned", REASON | {"user": ""}),
     Button("resume", held_case, REVIEWER, "case.resumed"),
-    Button("end", arranged(3), frozenset({"reviewer", "admin", "launcher"}), "", {"reason": ""}, ""),
     Button("release", penalty_in("held"), ENFORCER, "penalty.released"),
     Button("refuse", penalty_in("held"), ENFORCER, "penalty.cancelled"),
     Button("lift", penalty_in("in_force"), ENFORCER, "penalty.lifted"),
@@ -244,6 +247,16 @@ BUTTONS = (
     Button("cancel", queued_backtest, BACKTESTERS, "backtest.cancelled", required=""),
     Button("go_on", cancelled_backtest, BACKTESTERS, "backtest.resumed", required=""),
     Button("retire", version_in("live"), frozenset({"launcher"}), "rule_version.retired"),
+    Button("settle", disputed_item, frozenset({"analyst", "adjudicator", "admin"}), "sample_item.settled"),
+    Button("close", drawn_sample, frozenset({"analyst", "admin"}), "sample.closed"),
+    Button(
+        "make_golden",
+        decided_violation,
+        frozenset({"analyst", "adjudicator", "admin"}),
+        "golden_case.made",
+        {"expected": "dismiss", "explanation": "The clip shows another guild's stream."},
+        "explanation",
+    ),
     Button("close", console_world.finding, frozenset({"analyst", "approver"}), "finding.closed"),
     Button("change", console_world.safeguard, ADMIN, "safeguard.set", SAFEGUARD),
     Button("send_again", failed_mail, ADMIN | ENFORCER, "dispatch.pending"),

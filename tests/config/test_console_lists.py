@@ -30,6 +30,7 @@ pytestmark = pytest.mark.django_db
 QUERIES = {
     "appeals.appeal": 6,
     "governance.delivery": 6,
+    "governance.difference": 6,
     "governance.evaluationfault": 5,
     "governance.event": 6,
     "governance.notice": 5,
@@ -75,9 +76,14 @@ def _quarantined(guild: Guild) -> None:
     console_world.quarantined(guild.market, factories.guild().external_id)
 
 
+def _differences(guild: Guild) -> Any:
+    return console_world.difference(console_world.penalty(factories.violation(guild, status="confirmed")))
+
+
 MADE: dict[str, Callable[[Guild], Any]] = {
     "appeals.appeal": _appeals,
     "governance.delivery": console_world.delivery,
+    "governance.difference": _differences,
     "governance.evaluationfault": console_world.fault,
     "governance.event": console_world.event,
     "governance.notice": console_world.notice,
@@ -213,6 +219,8 @@ WAITS = {
 }
 #: What a role is told there is none of.
 IDLE = {
+    Role.REVIEWER: {"Overdue cases"},
+    Role.ENFORCER: {"Held for too long", "Penalties stopped"},
     Role.ANALYST: {"Your drafts"},
     Role.LAUNCHER: {"Waves to come", "Rules about to expire"},
 }
@@ -220,7 +228,7 @@ IDLE = {
 
 @pytest.mark.parametrize("role", WAITS)
 def test_home_shows_each_role_its_own_work(guild: Guild, role: Role) -> None:
-    factories.violation(guild)
+    console_world.case(guild)
     for status in ("held", "failed", "scheduled"):
         console_world.penalty(factories.violation(guild, status="confirmed"), status)
     console_world.appeal(console_world.penalty(factories.violation(guild, status="confirmed")))
@@ -265,7 +273,7 @@ def test_home_counts_the_flow_of_ones_markets(guild: Guild) -> None:
 def test_badges_stop_counting(guild: Guild, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(home_parts, "COUNTED", 2)
     for _ in range(4):
-        factories.violation(guild)
+        console_world.case(guild)
     page = signed_in(Role.REVIEWER).get("/admin/").context
     assert page["waiting"][0].count == "2+"
     assert page["sidebar_navigation"][6]["badge"] == "2+"
@@ -276,8 +284,8 @@ def test_the_console_works_without_its_cache(guild: Guild, monkeypatch: pytest.M
         raise RedisConnectionError
 
     client = signed_in(Role.REVIEWER)
-    factories.violation(guild)
-    monkeypatch.setattr(type(home_parts.cache._connections[home_parts.cache._alias]), "get", gone)  # type: ignore[attr-defined]
+    console_world.case(guild)
+    monkeypatch.setattr(type(cache._connections[cache._alias]), "get", gone)  # type: ignore[attr-defined]
     assert client.get("/admin/").context["waiting"][0].count == "1"
 
 
@@ -286,7 +294,9 @@ def test_the_console_works_without_its_cache(guild: Guild, monkeypatch: pytest.M
     [
         ("/admin/", ["Home"]),
         ("/admin/governance/violation/", ["All violations"]),
-        ("/admin/governance/violation/queue/", ["My queue"]),
+        ("/admin/governance/case/mine/", ["My queue"]),
+        ("/admin/governance/case/", ["All cases"]),
+        ("/admin/governance/case/team/", ["The team"]),
         ("/admin/governance/penalty/?status__exact=held", ["Held"]),
         ("/admin/governance/penalty/?status__exact=held&o=1", ["Held"]),
         ("/admin/governance/penalty/", []),
