@@ -452,6 +452,24 @@ def safeguard(guild: Guild) -> Safeguard:
     return Safeguard.objects.create(market=guild.market, large_creators=50)
 
 
+def stop(market: Market) -> EnforcementStop:
+    return EnforcementStop.objects.create(
+        kind="clear_out", market=market, reason="Something is wrong.", opened_at=timezone.now()
+    )
+
+
+def cap(market: Market) -> EnforcementCap:
+    return EnforcementCap.objects.create(kind="clear_out", market=market, per_hour=5)
+
+
+def difference(about: Penalty) -> Difference:
+    """What a comparison of the penalty's market found: another system does not hold it."""
+    compared = Reconciliation.objects.create(
+        source="Payout", market=about.market, reported=0, expected=1, agreed=0, at=timezone.now()
+    )
+    return Difference.objects.create(reconciliation=compared, kind="missing", penalty=about)
+
+
 def enforcement(of: Penalty) -> list[Model]:
     """What stands around a penalty: a stop, a cap, a comparison of its market and the difference it found."""
     found = difference(of)

@@ -8,13 +8,16 @@ import time
 
 import pytest
 from django.db import connection, transaction
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
-from governance.models import EnforcementStop, Event, Notice, Penalty, Restriction
+from governance.models import EnforcementCap, EnforcementStop, Event, Notice, Penalty, Restriction
 from governance.penalties import services
 from governance.penalties.enforcement import gate_pass, stops_visible_to
 from governance.penalties.services.execution import penalties_apply_due
 from guilds.accounts.actor import Actor
+from guilds.console.page import list_url
 from guilds.errors import Conflict, DomainError, InvalidInput, InvalidTransition, NotAllowed, NotFound
 from guilds.models import Guild, Market
 from tests import factories
@@ -177,6 +180,42 @@ def test_the_same_stop_stands_once_and_is_closed_once(enforcer: Actor) -> None:
     assert Event.objects.filter(act="enforcement_stop.closed").count() == 1
     again = services.stop_open(actor=enforcer, kind="", market_id=None, reason="Once more.")
     assert again.pk != stop.pk
+
+
+# --- by the console ---------------------------------------------------------------------------------------------------
+def press(role: str, markets: list[Market] | None, act: str, **values: str) -> int:
+    client = Client()
+    client.force_login(factories.staff(role, markets=markets))
+    answer = client.post(reverse(f"admin:governance_{act}"), values)
+    return answer.status_code
+
+
+def test_a_stop_is_opened_from_the_list_by_those_who_may_and_where_they_may() -> None:
+    here = factories.market()
+    asked = {"kind": "suspension", "market": str(here.pk), "reason": REASON}
+    assert press("auditor", None, "enforcementstop_stop", **asked) == 403
+    assert press("enforcer", [factories.market()], "enforcementstop_stop", **asked) == 422
+    assert press("enforcer", [here], "enforcementstop_stop", **asked | {"market": ""}) == 422
+    assert not EnforcementStop.objects.exists()
+    assert press("enforcer", [here], "enforcementstop_stop", **asked) == 302
+    assert press("admin", None, "enforcementstop_stop", **asked) == 409, "it stands already"
+    assert press("admin", None, "enforcementstop_stop", reason=REASON) == 302
+    kinds = EnforcementStop.objects.order_by("id").values_list("kind", "market_id")
+    assert list(kinds) == [("suspension", here.pk), ("", None)]
+
+
+def test_a_cap_is_set_and_removed_from_the_console() -> None:
+    asked = {"kind": "suspension", "per_hour": "5", "reason": REASON}
+    assert press("auditor", None, "enforcementcap_set_cap", **asked) == 403
+    assert press("enforcer", None, "enforcementcap_set_cap", **asked | {"per_hour": "0"}) == 422
+    assert not EnforcementCap.objects.exists()
+    assert press("enforcer", None, "enforcementcap_set_cap", **asked) == 302
+    cap = EnforcementCap.objects.get()
+    client = Client()
+    client.force_login(factories.staff("admin"))
+    url = reverse("admin:governance_enforcementcap_remove", args=[cap.pk])
+    assert client.post(url, {"reason": "No longer."}).headers["Location"] == list_url(EnforcementCap)
+    assert not EnforcementCap.objects.exists()
 
 
 # --- side by side -----------------------------------------------------------------------------------------------------
