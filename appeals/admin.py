@@ -33,6 +33,7 @@ from unfold.widgets import (
 
 from appeals.enums import AppealStatus, Outcome
 from appeals.models import Appeal
+from appeals.report_pages import report_urls
 from appeals.selectors import appeals_visible_to, eligible_adjudicators, evidence_for
 from appeals.services import appeal_assign, appeal_decide, appeal_message
 from governance.models import Penalty
@@ -279,7 +280,7 @@ class AppealAdmin(ConsoleAdmin[Appeal]):
             "appeals_appeal_evidence",
             self.evidence_view,
         )
-        return (*super().get_custom_urls(), evidence)
+        return (*super().get_custom_urls(), evidence, *report_urls(self))
 
     def evidence_view(
         self, request: HttpRequest, appeal_id: Any, evidence_id: Any, model_admin: Any = None

@@ -190,6 +190,13 @@ SECTIONS: tuple[tuple[Any, tuple[Item, ...]], ...] = (
         ),
     ),
     (
+        _("Insights"),
+        (
+            (_("Report: complaints (P2B)"), "summarize", "admin:appeals_appeal_p2b", ""),
+            (_("Report: statements (DSA)"), "gavel", "admin:appeals_appeal_dsa", ""),
+        ),
+    ),
+    (
         _("Registry"),
         (
             (_("Guilds"), "apartment", "admin:guilds_guild_changelist", ""),
