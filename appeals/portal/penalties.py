@@ -100,6 +100,7 @@ def _penalty_page(visit: Visit, penalty: Penalty, form: PutRightForm, *, status:
             "evidence": penalty.violation.detections.filter(mode="live")
             .select_related("signal_key__source")
             .order_by("occurred_at", "pk")[:PER_PAGE],
+            "compensation": getattr(penalty, "compensation", None),
             "together_with": penalties_visible_to(visit.actor)
             .filter(notice=penalty.notice)
             .exclude(pk=penalty.pk)
@@ -155,7 +156,7 @@ def _penalty(visit: Visit, public_id: uuid.UUID) -> Penalty:
     """The guild's own penalty; anybody else's is not found."""
     penalty = (
         penalties_visible_to(visit.actor)
-        .select_related("violation__creator", "violation__rule", "crossing__band")
+        .select_related("violation__creator", "violation__rule", "crossing__band", "compensation")
         .prefetch_related("appeals")
         .filter(public_id=public_id)
         .first()

@@ -130,6 +130,7 @@ class PenaltyAdmin(ConsoleAdmin[Penalty]):
         "version__rule__risk",
         "notice",
         "crossing__band",
+        "compensation",
         "proposed_by",
         "released_by",
         "acknowledged_by",
@@ -208,6 +209,9 @@ class PenaltyAdmin(ConsoleAdmin[Penalty]):
             facts.insert(6, Fact(_("Released by"), penalty.released_by))
         if penalty.crossing:
             facts.insert(3, Fact(_("Because the score fell into"), penalty.crossing.band.name))
+        compensation = getattr(penalty, "compensation", None)
+        if compensation is not None:
+            facts.append(Fact(_("Compensation"), link_to(compensation, compensation.get_status_display())))
         return facts
 
     def sections(self, penalty: Penalty, request: HttpRequest) -> Sequence[Section]:

@@ -51,7 +51,7 @@ def case_in_the_way(actor: Actor, violation: Violation) -> Case | None:
 class JudgedViolationAdmin(ViolationAdmin):
     """Registered in config/case_pages.py, which adds what stands above this concept."""
 
-    actions_detail = ("confirm", "dismiss")
+    actions_detail: tuple[str, ...] = ("confirm", "dismiss")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Violation]:
         """In lists without what the reader judges just now: a list shows what became of it."""
