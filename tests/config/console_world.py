@@ -74,7 +74,7 @@ GUILD_BOUND = (
     " governance.quarantinedsignal governance.evaluationfault governance.violation governance.delivery governance.finding"
     " governance.assessment governance.feedback governance.assignment governance.attempt"
     " appeals.appeal governance.alarm governance.backtest governance.ruleexception guilds.market guilds.creator guilds.client"
-    " governance.case governance.contact governance.dispatch"
+    " governance.case governance.compensation governance.contact governance.dispatch"
     " guilds.user governance.sample governance.sampleitem governance.goldencase"
     " governance.enforcementstop governance.enforcementcap governance.reconciliation governance.difference"
 ).split()
@@ -450,24 +450,6 @@ def difference(about: Penalty) -> Difference:
 
 def safeguard(guild: Guild) -> Safeguard:
     return Safeguard.objects.create(market=guild.market, large_creators=50)
-
-
-def stop(market: Market) -> EnforcementStop:
-    return EnforcementStop.objects.create(
-        kind="clear_out", market=market, reason="Something is wrong.", opened_at=timezone.now()
-    )
-
-
-def cap(market: Market) -> EnforcementCap:
-    return EnforcementCap.objects.create(kind="clear_out", market=market, per_hour=5)
-
-
-def difference(about: Penalty) -> Difference:
-    """What a comparison of the penalty's market found: another system does not hold it."""
-    compared = Reconciliation.objects.create(
-        source="Payout", market=about.market, reported=0, expected=1, agreed=0, at=timezone.now()
-    )
-    return Difference.objects.create(reconciliation=compared, kind="missing", penalty=about)
 
 
 def enforcement(of: Penalty) -> list[Model]:

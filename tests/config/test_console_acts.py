@@ -179,7 +179,13 @@ BUTTONS = (
     Button("lift", penalty_in("in_force"), ENFORCER, "penalty.lifted"),
     Button("cancel", penalty_in("scheduled"), ENFORCER, "penalty.cancelled"),
     Button("retry", penalty_in("failed"), ENFORCER, "penalty.scheduled"),
-    Button("correct", confirmed_violation, ADJUDICATOR, "violation.corrected"),
+    Button(
+        "correct",
+        confirmed_violation,
+        ADJUDICATOR,
+        "violation.corrected",
+        {"reason": "The audit found that it was another account."},
+    ),
     Button(
         "settle",
         open_compensation,
