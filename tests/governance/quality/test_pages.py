@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from governance.models import Case, Event, Feedback, GoldenCase, Plan, Sample, SampleItem
 from governance.quality import services
@@ -260,3 +261,26 @@ def test_the_list_of_samples_costs_the_same_whatever_their_number(
     client.get(list_url(Sample))
     with django_assert_max_num_queries(14):
         assert len(client.get(list_url(Sample)).context["cl"].result_list) == 12
+
+
+def test_after_a_golden_case_the_desk_says_why(guild: Guild) -> None:
+    violation = decided(guild, rule_with("GOLD"))
+    services.golden_make(
+        actor=analyst(), violation_id=violation.pk, expected="confirm", explanation="The clip shows it."
+    )
+    person = factories.staff("reviewer")
+    decided(guild, rule_with("WORK"), by=person, at=timezone.now() - dt.timedelta(hours=1))
+    assert services.golden_mix() == 1
+    case = Case.objects.get()
+    client = Client()
+    client.force_login(person)
+    before = client.get(admin_url(case)).content.decode()
+    for tell_tale in ("The clip shows it.", "for practice", "Confirmed"):
+        assert tell_tale not in before, tell_tale
+    values = {"choice": "dismiss", "reason": "Seen.", "revision": case.revision, "until": "", "code": ""}
+    answer = client.post(
+        reverse("admin:governance_case_decide", args=[case.pk]), values, follow=True
+    ).content.decode()
+    assert "This one was for practice" in answer
+    assert "The clip shows it." in answer
+    assert "The clip shows it." in client.get(reverse("admin:governance_sample_doing")).content.decode()
