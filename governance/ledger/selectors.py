@@ -89,6 +89,7 @@ GUILD_LEARNS = frozenset(
     "points.credited lesson.assigned lesson.attempted assignment.completed assignment.cancelled "
     "rectification.asked rectification.submitted rectification.met rectification.failed "
     "penalty.scheduled penalty.applied penalty.lifted penalty.cancelled penalty.reversed penalty.reduced "
+    "penalty.stayed penalty.resumed compensation.settled compensation.declined "
     "notice.sent notice.read appeal.filed appeal.withdrawn appeal.message appeal.decided lesson.completed".split()
 )
 
