@@ -17,7 +17,8 @@ from governance.ledger.services import record_many
 from governance.penalties import transitions
 from governance.penalties.enums import PenaltyKind, PenaltyStatus
 from governance.penalties.ladders import APPEAL, stopped_by
-from governance.penalties.models import Penalty
+from governance.penalties.models import Penalty, Rectification
+from governance.penalties.rectification import UNANSWERED
 from governance.penalties.selectors import lock_guilds
 from governance.penalties.services.acts import change_notice
 from governance.penalties.services.undoing import locked_penalties, penalty_entry
@@ -94,6 +95,7 @@ def penalties_go_on(
             penalty.ends_at += starts_at - penalty.starts_at
         penalty.status, penalty.starts_at, penalty.stayed_at = PenaltyStatus.SCHEDULED, starts_at, None
         penalty.save(update_fields=["status", "starts_at", "ends_at", "stayed_at"])
+        Rectification.objects.filter(penalty=penalty, status__in=UNANSWERED).update(due_at=starts_at)
     _tell(actor, going_on, guild, reason=reason, untold=untold)
     if going_on:
         nudge("governance.penalties.apply_due")

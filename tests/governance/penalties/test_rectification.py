@@ -329,6 +329,15 @@ def test_a_stayed_penalty_is_checked_when_it_goes_on_over_the_time_it_then_had()
     assert Rectification.objects.get().due_at == due + 10 * DAY
 
 
+def test_when_a_stayed_penalty_goes_on_so_does_the_time_to_put_it_right() -> None:
+    penalty = asked(days_ago=3)
+    services.penalties_stay(actor=Actor.system("appeals"), penalty_id=penalty.pk, reason="Filed.")
+    services.penalties_go_on(actor=Actor.system("appeals"), penalty_id=penalty.pk, reason="Withdrawn.")
+    penalty.refresh_from_db()
+    assert penalty.status == "scheduled"
+    assert Rectification.objects.get().due_at == penalty.starts_at
+
+
 def test_a_signal_that_comes_after_the_check_is_a_new_matter() -> None:
     penalty = asked()
     services.rectifications_check_due(now=penalty.starts_at)
