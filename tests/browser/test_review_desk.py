@@ -19,7 +19,14 @@ from governance.ledger.models import Event
 from governance.ledger.selectors import verify
 from governance.ledger.services import seal_everything
 from governance.models import Band, Case, Detection, Review, RuleVersion, Standing, Violation
-from governance.review.services import case_ask, case_assign, case_claim, cases_open_due
+from governance.review.services import (
+    case_ask,
+    case_assign,
+    case_claim,
+    case_decide,
+    case_escalate,
+    cases_open_due,
+)
 from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role
 from guilds.console.page import admin_url
@@ -261,12 +268,71 @@ def test_whoever_comes_second_is_told_who_and_why_and_keeps_the_words(
     expect(page.locator(".desk-bar .console-refusal")).to_contain_text("Seven accounts on one device.")
     expect(page.locator("#desk-reason")).to_have_value("It is the guild's own test account.")
     picture(page, "review-collision", whole=False)
-    assert Violation.objects.get(pk=case.violation_id).status == "confirmed"
+    assert Violation.objects.get(cases=case).status == "confirmed"
     assert Review.objects.count() == 1
     page.locator("#desk-next").click()
     ready(page)
     expect(page.locator("#desk-reason")).to_have_value("")
     first.context.close()
+    assert complaints == []
+
+
+def test_several_at_once_with_what_follows_for_each(
+    page: Page, live_server: LiveServer, guild: Guild, complaints: list[str]
+) -> None:
+    for number in (1, 2, 3):
+        suspected(guild, rule(), number)
+    cases_open_due()
+    page.set_viewport_size({"width": 1280, "height": 900})
+    sign_in(page, live_server, reviewer("Alice, reviewer"))
+    page.goto(live_server.url + MINE)
+    for box in page.get_by_role("checkbox", name="Choose GFT").all():
+        box.check()
+    page.get_by_label("With the chosen").select_option("confirm")
+    page.get_by_role("button", name="Look at what follows").click()
+    expect(page.get_by_role("heading", name="Confirm: 3 rows")).to_be_visible()
+    expect(page.get_by_text("10 points (85 → 75)")).to_have_count(3)
+    picture(page, "review-bulk")
+    gone = Case.objects.latest("pk")
+    other = Actor.staff(reviewer("Bob, second"))
+    case_decide(actor=other, case_id=gone.pk, opinion="dismiss", reason="A test account.")
+    page.get_by_label("Reason").fill("One ring of accounts.")
+    page.get_by_role("button", name="Confirm").click()
+    expect(page.get_by_role("heading", name="Confirm: 2 of 3 done")).to_be_visible()
+    expect(page.get_by_text("A test account.")).to_be_visible()
+    picture(page, "review-bulk-done")
+    assert sorted(Violation.objects.values_list("status", flat=True)) == [
+        "confirmed",
+        "confirmed",
+        "dismissed",
+    ]
+    assert complaints == []
+
+
+def test_where_the_work_stands(
+    page: Page, live_server: LiveServer, guild: Guild, complaints: list[str]
+) -> None:
+    for number in range(1, 6):
+        suspected(guild, rule(severity="S2"), number)
+    cases_open_due()
+    late, up, *_rest = Case.objects.order_by("pk")
+    Case.objects.filter(pk=late.pk).update(due_at=timezone.now() - dt.timedelta(hours=3))
+    alice, bob = reviewer("Alice, reviewer"), reviewer("Bob, reviewer")
+    case_escalate(actor=Actor.staff(alice), case_id=up.pk, reason="The press has asked about it.")
+    case_claim(actor=Actor.staff(bob), case_id=late.pk)
+    lead = factories.staff(Role.ADMIN, password=PASSWORD, name="Lena, lead")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    sign_in(page, live_server, lead)
+    page.goto(f"{live_server.url}/admin/governance/case/team/")
+    expect(page.get_by_role("region", name="Escalated")).to_contain_text("The press has asked about it.")
+    picture(page, "review-team")
+    page.get_by_role("region", name="Escalated").get_by_role("link", name="Reassign").click()
+    page.get_by_label("To whom").select_option(label="Bob, reviewer")
+    page.get_by_label("Reason").fill("Bob knows the guild.")
+    page.get_by_role("button", name="Reassign").click()
+    expect(page.get_by_text("The case has changed hands.")).to_be_visible()
+    up.refresh_from_db()
+    assert up.assigned_to == bob
     assert complaints == []
 
 

@@ -27,11 +27,17 @@
     forget(key) {
       try { sessionStorage.removeItem(key); } catch { /* as above */ }
     },
+    sent() {
+      try { return sessionStorage.getItem("desk:sent"); } catch { return null; }
+    },
+    send() {
+      try { sessionStorage.setItem("desk:sent", this.key); } catch { /* as above */ }
+    },
   };
 
   function restore() {
     // The case before this one is decided: its words are in the ledger now.
-    const sent = sessionStorage.getItem("desk:sent");
+    const sent = store.sent();
     if (sent && sent !== store.key) store.forget(sent);
     store.forget("desk:sent");
     const kept = store.read();
@@ -104,7 +110,7 @@
       if (form.dataset.sent) { event.preventDefault(); return; }
       form.dataset.sent = "1";
       store.write();
-      sessionStorage.setItem("desk:sent", store.key);
+      store.send();
     });
     for (const button of form.querySelectorAll(".desk-snippets button")) {
       button.addEventListener("click", () => {

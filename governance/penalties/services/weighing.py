@@ -42,19 +42,23 @@ class Offences:
     """How often each guild has broken each code, as the batch moves along."""
 
     def __init__(self, guild_ids: Iterable[int], codes: Iterable[str]) -> None:
-        self.moments: dict[tuple[int, str], list[dt.datetime]] = {}
+        self.moments: dict[tuple[int, str], list[tuple[int, dt.datetime]]] = {}
         rows = Sanction.objects.filter(
             guild_id__in=list(guild_ids), code__in=set(codes), reversed_at__isnull=True, amnesty=False
-        ).values_list("guild_id", "code", "violation__occurred_at")
-        for guild_id, code, moment in rows:
-            self.moments.setdefault((guild_id, code), []).append(moment)
+        ).values_list("guild_id", "code", "violation_id", "violation__occurred_at")
+        for guild_id, code, violation_id, moment in rows:
+            self.moments.setdefault((guild_id, code), []).append((violation_id, moment))
 
     def nth(self, violation: Violation, window: dt.timedelta) -> int:
-        """1 + the sanctioned violations of the code in (t − window, t], and remember this one."""
+        """1 + the other sanctioned violations of the code in (t − window, t], and remember this one.
+
+        An audit previews what has been decided already: that must look as it did before.
+        """
         known = self.moments.setdefault((violation.guild_id, violation.code), [])
         moment = violation.occurred_at
-        count = 1 + sum(1 for other in known if moment - window < other <= moment)
-        known.append(moment)
+        others = [at for violation_id, at in known if violation_id != violation.pk]
+        count = 1 + sum(1 for at in others if moment - window < at <= moment)
+        known.append((violation.pk, moment))
         return count
 
 

@@ -15,7 +15,19 @@ from django.urls import reverse
 from django.utils import timezone
 
 from governance.ledger.models import Event
-from governance.models import Absence, Case, Desk, Judgement, Queue, Route, Target, Violation
+from governance.models import (
+    Absence,
+    Case,
+    Desk,
+    GoldenCase,
+    Judgement,
+    Queue,
+    Route,
+    Sanction,
+    Target,
+    Violation,
+)
+from governance.penalties.services import sanctions_decide_due
 from governance.review.admin.words import amount, clock
 from governance.review.presence import look
 from governance.review.services import case_ask, case_assign, case_claim, case_decide, case_hold, note_add
@@ -337,6 +349,36 @@ def test_an_audit_looks_like_any_other_case(guild: Guild, kind: str, status: str
             'href="/admin/governance/violation/' not in page.split('id="desk"')[1].split("All violations")[0]
         )
         assert "What happened" not in page
+
+
+@pytest.mark.parametrize(
+    ("choice", "told"),
+    [("confirm", "you saw it as it is"), ("dismiss", "Its answer is known: a violation.")],
+)
+def test_a_golden_case_is_explained_once_it_is_judged(guild: Guild, choice: str, told: str) -> None:
+    case = audited(guild, "golden")
+    assert case.violation is not None
+    GoldenCase.objects.create(
+        violation=case.violation,
+        expected="confirm",
+        explanation="The clip shows it.",
+        created_at=timezone.now(),
+    )
+    client = signed_in(reviewer())
+    assert "The clip shows it." not in text(client, admin_url(case))
+    decide(client, case, choice=choice)
+    page = text(client, MINE)
+    assert told in page
+    assert "The clip shows it." in page
+
+
+def test_what_would_follow_is_reckoned_as_if_nothing_had(guild: Guild) -> None:
+    version = factories.version(review="human")
+    violation = factories.violation(guild, version, status="confirmed")
+    sanctions_decide_due()
+    assert Sanction.objects.get(violation=violation).nth == 1
+    case = case_ask(kind="quality", violation=violation)
+    assert "<strong>No. 1</strong>" in text(signed_in(reviewer()), admin_url(case))
 
 
 def test_while_judging_the_violations_own_page_is_closed(guild: Guild) -> None:
