@@ -29,7 +29,7 @@ from governance.penalties.kinds import KINDS
 from governance.penalties.selectors import penalties_visible_to
 from governance.review.admin.mine import progress_of
 from governance.review.admin.words import clock
-from governance.review.selectors import my_queue
+from governance.review.selectors import escalations, my_queue
 from governance.risks.enums import FeedbackStatus
 from governance.risks.selectors import feedback_visible_to
 from governance.rules.enums import FindingStatus
@@ -154,6 +154,18 @@ def _unreached(actor: Actor) -> Iterator[Waiting]:
     )
 
 
+def _escalated(actor: Actor) -> Iterator[Waiting]:
+    """The gravest cases that a reviewer has handed up."""
+    found = escalations(actor)
+    rows = [
+        [severity_badge(row.severity), link_to(row), row.escalated_by, clock(row)] for row in found[:SHOWN]
+    ]
+    table = Table(["", _("Case"), _("Escalated by"), _("Clock")], rows, empty=_("None."))
+    yield Waiting(
+        _("Escalated cases"), bounded_count(found) or "0", table, reverse("admin:governance_case_team")
+    )
+
+
 def _waits_for_a_person(actor: Actor) -> Iterator[Waiting]:
     """What goes no further by itself: held for too long, or stopped."""
     held = penalties_visible_to(actor).filter(status=PenaltyStatus.HELD)
@@ -236,6 +248,7 @@ def _for_admin(actor: Actor) -> Iterator[Waiting]:
 PARTS: tuple[tuple[Role, Callable[[Actor], Iterator[Waiting]]], ...] = (
     (Role.REVIEWER, _for_reviewer),
     (Role.ENFORCER, _for_enforcer),
+    (Role.ENFORCER, _escalated),
     (Role.ENFORCER, _waits_for_a_person),
     (Role.ENFORCER, _unreached),
     (Role.ADMIN, _unreached),

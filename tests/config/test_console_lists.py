@@ -220,7 +220,7 @@ WAITS = {
 #: What a role is told there is none of.
 IDLE = {
     Role.REVIEWER: {"Overdue cases"},
-    Role.ENFORCER: {"Held for too long", "Penalties stopped"},
+    Role.ENFORCER: {"Escalated cases", "Held for too long", "Penalties stopped"},
     Role.ANALYST: {"Your drafts"},
     Role.LAUNCHER: {"Waves to come", "Rules about to expire"},
 }
