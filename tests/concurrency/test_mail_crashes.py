@@ -21,11 +21,13 @@ pytestmark = pytest.mark.slow
 
 
 def test_a_worker_killed_between_sending_and_settling(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    transactional_db: None, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with post_office(silent_at="END") as office:
         monkeypatch.setenv("GUILDHALL_MAIL_URL", f"smtp://127.0.0.1:{office.port}")
-        worker: Worker = request.getfixturevalue("worker")
+        worker: Worker = request.getfixturevalue(
+            "worker"
+        )  # only now, or it would not know of the post office
         guild = factories.guild()
         Contact.objects.create(guild=guild, email="desk@aurora.test")
         values = {"sent_at": "Monday", "quote": "?", "answer": "Yes.", "feedback_url": "https://x.test/"}

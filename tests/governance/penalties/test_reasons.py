@@ -66,7 +66,6 @@ def test_a_statement_has_every_field_and_its_words() -> None:
     violation, notice = sanctioned(
         factories.guild(market=market),
         review="auto",
-        text={"en": "Live means live.", "fr": "Direct."},
         ladder=ladder({"kind": "recruitment_freeze", "days": 7}),
     )
 
@@ -87,7 +86,7 @@ def test_a_statement_has_every_field_and_its_words() -> None:
         "rule": violation.rule.code,
         "rule_name": violation.version.name,
         "rule_version": violation.version.number,
-        "clause": "Live means live.",
+        "clause": f"Do not do {violation.rule.code}.",
         "source_type": "automatic_check",
         "source_types": ["automatic_check"],
         "automated_detection": True,
@@ -112,7 +111,7 @@ def test_a_statement_has_every_field_and_its_words() -> None:
     }
     for told in (
         words,
-        "Live means live.",
+        f"Do not do {violation.rule.code}.",
         f"version {violation.version.number}",
         "How we found out: an automatic check of platform data.",
         "Automated means: the breach was found by automated means.",
