@@ -53,6 +53,9 @@ DEFAULT_QUEUE = "general"
 ACCURACY_WINDOW = dt.timedelta(days=90)
 ACCURACY_SECONDS = 900
 
+#: The acts that make a page out of date: those that raise `Case.revision`. Claims, notes and the clock do not.
+CHANGES = tuple(f"case.{act}" for act in "held resumed escalated assigned judged withdrawn".split())
+
 RELATED = (
     "queue",
     "violation__version",
@@ -220,7 +223,7 @@ def last_change(case: Case) -> Event | None:
         if case.done_by_id is not None:
             verdicts = verdicts.filter(actor_id=str(case.done_by_id))
         return verdicts.last()
-    return events_of(case).last()
+    return events_of(case).filter(act__in=CHANGES).last()
 
 
 def is_given(case: Case) -> bool:

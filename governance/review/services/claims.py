@@ -173,7 +173,6 @@ def told(case: Case) -> str:
         "case.resumed": _("%(who)s resumed it"),
         "case.escalated": _("%(who)s escalated it"),
         "case.assigned": _("%(who)s reassigned it"),
-        "case.claimed": _("%(who)s took it"),
         "case.withdrawn": _("%(who)s withdrew it"),
     }.get(event.act, _("%(who)s changed it"))
     when = _("at %(time)s, %(ago)s ago") % {"time": moment(event.at), "ago": timesince(event.at)}

@@ -119,6 +119,9 @@ def test_whoever_was_slower_is_told_who_did_what_and_why() -> None:
 def test_a_change_that_is_no_decision_is_told_too() -> None:
     case, ann, bob, eve = waiting(), reviewer(), reviewer(), reviewer()
     services.case_escalate(actor=ann, case_id=case.pk, reason="Too hard.")
+    # What changes nothing is not told as if it had.
+    services.note_add(actor=eve, case_id=case.pk, body="Seen before.")
+    services.cases_sweep(case.due_at)
     for act in (services.case_escalate, services.case_hold):
         extra: dict[str, Any] = (
             {"until": timezone.now() + dt.timedelta(hours=1)} if act is services.case_hold else {}
