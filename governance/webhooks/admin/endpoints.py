@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.db.models import Count, DateTimeField, FloatField, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Avg, Case, DateTimeField, FloatField, OuterRef, Q, QuerySet, Subquery, When
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -118,12 +118,12 @@ class EndpointAdmin(ConsoleAdmin[Endpoint]):
     def visible(self, actor: Actor) -> QuerySet[Endpoint]:
         """All of them, each with its last day's share of tries that succeeded and the oldest delivery that waits."""
         since = timezone.now() - dt.timedelta(days=1)
-        good = Count("pk", filter=Q(response_status__range=(200, 299)), output_field=FloatField())
+        good = Case(When(response_status__range=(200, 299), then=1.0), default=0.0)
         share = (
             DeliveryAttempt.objects.filter(delivery__endpoint=OuterRef("pk"), at__gt=since)
             .order_by()
             .values("delivery__endpoint")
-            .annotate(share=good / Count("pk", output_field=FloatField()))
+            .annotate(share=Avg(good))
             .values("share")
         )
         waiting = Delivery.objects.filter(endpoint=OuterRef("pk"), status=DeliveryStatus.PENDING).order_by(
