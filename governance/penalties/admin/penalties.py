@@ -360,7 +360,9 @@ class PenaltyAdmin(ConsoleAdmin[Penalty]):
         question=_("The penalty never takes effect, and the guild is told."),
         done=_("The penalty is cancelled."),
         roles=(Role.ENFORCER,),
-        when=lambda penalty: penalty.status in {PenaltyStatus.SCHEDULED, PenaltyStatus.FAILED},
+        when=lambda penalty: (
+            penalty.status in {PenaltyStatus.SCHEDULED, PenaltyStatus.STAYED, PenaltyStatus.FAILED}
+        ),
         icon="block",
         variant=ActionVariant.DANGER,
     )

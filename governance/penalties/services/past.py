@@ -10,9 +10,10 @@ import datetime as dt
 from collections import defaultdict
 from dataclasses import dataclass
 
+from django.db.models import Q
+
 from governance.penalties.enums import PointReason
 from governance.penalties.models import BandCrossing, PointEntry, Sanction
-from governance.violations.enums import ViolationStatus
 
 #: What a violation weighed from its first day: a reduction says that it should never have weighed more.
 WEIGHT = frozenset({PointReason.VIOLATION, PointReason.REDUCTION, PointReason.REVERSAL})
@@ -38,7 +39,7 @@ class Past:
             .order_by("pk")
             .only("violation_id", "points", "reason", "at", "credit__decided_at")
         )
-        fallen = fallen_violations(guild_id)
+        self.fallen = fallen = fallen_violations(guild_id)
         weights: dict[int, int] = defaultdict(int)
         for entry in entries:
             if entry.reason in WEIGHT:
@@ -71,7 +72,7 @@ class Past:
         return 100 - (before[-1] if before else 0)
 
     def stands(self, violation_id: int) -> bool:
-        return all(charge.stands for charge in self.charges if charge.violation_id == violation_id)
+        return violation_id not in self.fallen
 
     def tipped_later(self, crossing: BandCrossing) -> Charge | None:
         """The first charge after the one of the crossing, and before the guild left the band, with the score in the band."""
@@ -92,8 +93,5 @@ class Past:
 
 def fallen_violations(guild_id: int) -> set[int]:
     """The guild's violations that count for nothing any more: overturned, or excused by an amnesty."""
-    overturned = PointEntry.objects.filter(
-        guild_id=guild_id, violation__status=ViolationStatus.OVERTURNED
-    ).values_list("violation_id", flat=True)
-    excused = Sanction.objects.filter(guild_id=guild_id, amnesty=True).values_list("violation_id", flat=True)
-    return {*overturned, *excused}
+    fallen = Sanction.objects.filter(Q(reversed_at__isnull=False) | Q(amnesty=True), guild_id=guild_id)
+    return set(fallen.values_list("violation_id", flat=True))

@@ -8,7 +8,17 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from governance.models import Band, Event, Notice, Penalty, PointEntry, Violation
+from governance.models import (
+    Band,
+    Event,
+    Notice,
+    Penalty,
+    PointEntry,
+    Rectification,
+    Safeguard,
+    Shield,
+    Violation,
+)
 from governance.penalties import services
 from governance.penalties.selectors import points_in_force, standing_of
 from guilds.accounts.actor import Actor
@@ -278,3 +288,72 @@ def test_an_adjudicator_of_another_market_is_refused() -> None:
     [violation] = offend(factories.guild(), factories.version())
     with pytest.raises(NotAllowed, match="outside your scope"):
         services.penalty_overturn(actor=actor, penalty_id=violation.penalties.get().pk, reason="x")
+
+
+def test_a_won_appeal_shields_the_guild_once_for_as_long_as_its_market_says(adjudicator: Actor) -> None:
+    guild = factories.guild()
+    Safeguard.objects.create(market=guild.market, shield_days=40)
+    steps = [[{"kind": "warning"}, {"kind": "reward_freeze", "days": 9}]]
+    [violation] = offend(guild, factories.version(ladder={**factories.LADDER, "steps": steps}))
+    penalty = violation.penalties.get(kind="warning")
+
+    services.penalty_overturn(actor=adjudicator, penalty_id=penalty.pk, reason="wrong")
+
+    shield = Shield.objects.get()
+    assert (shield.guild, shield.penalty, shield.ends_at - shield.starts_at) == (guild, penalty, 40 * DAY)
+    event = Event.objects.get(act="shield.granted")
+    assert event.after["penalty"] == str(penalty.public_id)
+
+
+def test_no_days_no_shield(adjudicator: Actor) -> None:
+    Safeguard.objects.create(market=None, shield_days=0)
+    [violation] = offend(factories.guild(), factories.version())
+    services.penalty_overturn(actor=adjudicator, penalty_id=violation.penalties.get().pk, reason="wrong")
+    assert not Shield.objects.exists()
+    assert not Event.objects.filter(act="shield.granted").exists()
+
+
+def test_what_a_penalty_waited_for_is_no_longer_asked(adjudicator: Actor) -> None:
+    steps = [[{"kind": "warning"}, {"kind": "suspension", "days": 9, "grace": "9d", "stops": ["correction"]}]]
+    [violation] = offend(factories.guild(), factories.version(ladder={**factories.LADDER, "steps": steps}))
+    assert Rectification.objects.get().status == "open"
+    services.penalty_overturn(
+        actor=adjudicator, penalty_id=violation.penalties.get(kind="warning").pk, reason="wrong"
+    )
+    assert Rectification.objects.get().status == "dropped"
+    assert Event.objects.get(act="rectification.dropped").before == {"status": "open"}
+
+
+def test_a_shortened_restriction_says_so_to_enforcing_systems(adjudicator: Actor) -> None:
+    ladder = {**factories.LADDER, "steps": [[{"kind": "settlement_hold", "days": 30}]]}
+    guild = factories.guild()
+    [violation] = offend(guild, factories.version(ladder=ladder))
+    penalty = services.penalty_reduce(
+        actor=adjudicator, penalty_id=violation.penalties.get().pk, days=10, reason="too long"
+    )
+    [restriction] = standing_of(guild.pk)["restrictions"]
+    assert restriction["ends_at"] == penalty.ends_at == penalty.starts_at + 10 * DAY
+
+
+@pytest.mark.usefixtures("band")
+def test_fewer_points_undo_a_band_that_would_not_have_been_reached(adjudicator: Actor) -> None:
+    guild = factories.guild()
+    first, _second = offend(guild, factories.version(), 2)
+    services.penalty_reduce(
+        actor=adjudicator, penalty_id=first.penalties.get().pk, points=3, reason="too many"
+    )
+    assert Penalty.objects.get(kind="traffic_limit").status == "reversed"
+    assert (state(guild)["score"], state(guild)["restrictions"]) == (87, ["recruitment_freeze"])
+    assert Notice.objects.filter(kind="penalty_reversed").count() == 1
+
+
+def test_an_appeal_can_be_won_after_the_penalty_was_cancelled(adjudicator: Actor) -> None:
+    ladder = {**factories.LADDER, "steps": [[{"kind": "settlement_hold", "days": 30, "grace": "5d"}]]}
+    guild = factories.guild()
+    [violation] = offend(guild, factories.version(ladder=ladder))
+    penalty = violation.penalties.get()
+    enforcer = Actor.staff(factories.staff("enforcer"))
+    services.penalty_cancel(actor=enforcer, penalty_id=penalty.pk, reason="Not now.")
+    services.penalty_overturn(actor=adjudicator, penalty_id=penalty.pk, reason="wrong")
+    violation.refresh_from_db()
+    assert (violation.status, state(guild)["score"]) == ("overturned", 100)
