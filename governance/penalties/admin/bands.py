@@ -41,7 +41,10 @@ class BandAdmin(ConsoleAdmin[Band]):
         inside = BandCrossing.objects.filter(band=band, left_at__isnull=True).count()
         return (
             Fact(_("Score at or below"), band.at_or_below),
-            Fact(_("Market"), link_to(band.market) or _("All without their own")),
+            Fact(
+                _("Market"),
+                link_to(band.market, band.market.name) if band.market else _("All without their own"),
+            ),
             Fact(_("Guilds in it now"), f"{inside:,}"),
         )
 

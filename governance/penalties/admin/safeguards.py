@@ -106,7 +106,12 @@ class SafeguardAdmin(ConsoleAdmin[Safeguard]):
 
     def facts(self, safeguard: Safeguard, request: HttpRequest) -> Sequence[Fact]:
         return (
-            Fact(_("Market"), link_to(safeguard.market) or _("All without their own")),
+            Fact(
+                _("Market"),
+                link_to(safeguard.market, safeguard.market.name)
+                if safeguard.market
+                else _("All without their own"),
+            ),
             Fact(_("Creators that make a guild large"), f"{safeguard.large_creators:,}"),
             Fact(_("Days a won appeal shields"), safeguard.shield_days),
             Fact(_("Hours a held penalty may wait"), safeguard.hold_hours),
