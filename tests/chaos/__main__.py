@@ -6,7 +6,6 @@ python -m tests.chaos --minutes 5 --penalties 10000 [--seed N] [--every SECONDS]
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import os
 import random
 import shutil
@@ -89,10 +88,9 @@ def storm(options: argparse.Namespace, data_dir: Path) -> int:
         for program, watch in zip(programs, watches, strict=True):
             program.bring_up()
             watch.start()
-        begin = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=8 + options.penalties / 1_000)
-        planned = world.build(options.penalties, begin=begin, seconds=seconds, chance=chance)
+        planned = world.build(options.penalties, seconds=seconds, chance=chance)
         connection.close()
-        time.sleep(max(0.0, begin.timestamp() - time.time()))
+        time.sleep(max(0.0, min(penalty.starts for penalty in planned) - time.time()))
         say("Scheduled. Killing …")
         kill_for(seconds, victims, every=options.every, chance=chance)
         say("Everything is up again; waiting for quiet.")

@@ -5,6 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import random
 
+from django.db.models import F
+from django.utils import timezone
+
 from governance.models import Notice, Penalty, Violation
 from tests import factories
 from tests.chaos.model import Planned
@@ -22,16 +25,23 @@ SHARES = {
 PENALTIES_PER_GUILD = 20
 
 
-def build(penalties: int, *, begin: dt.datetime, seconds: float, chance: random.Random) -> list[Planned]:
-    """Schedule them; the last one ends when `seconds` are over. What is due is due to the microsecond."""
+#: Seconds from the moment in which all are scheduled until the first one is due.
+LEAD_SECONDS = 10
+
+
+def build(penalties: int, *, seconds: float, chance: random.Random) -> list[Planned]:
+    """Schedule them: the first one starts LEAD_SECONDS after all are there, the last one ends `seconds` later.
+
+    Writing them takes a while, so they are written for tomorrow and moved to today in one statement.
+    """
+    begin = timezone.now() + dt.timedelta(days=1)
     version = factories.version()
     market = factories.market()
     guilds = [
         factories.guild(market=market, tier="star") for _ in range(max(1, penalties // PENALTIES_PER_GUILD))
     ]
-    planned: list[Planned] = []
     violations, notices, rows = [], [], []
-    now = begin - dt.timedelta(minutes=1)
+    now = timezone.now()
     for number in range(penalties):
         guild = chance.choice(guilds)
         [kind] = chance.choices(list(SHARES), weights=list(SHARES.values()))
@@ -79,16 +89,18 @@ def build(penalties: int, *, begin: dt.datetime, seconds: float, chance: random.
         violations.append(violation)
         notices.append(notice)
         rows.append(row)
-        planned.append(
-            Planned(
-                str(row.public_id),
-                guild.external_id,
-                kind,
-                starts.timestamp(),
-                ends.timestamp() if ends else None,
-            )
-        )
     Violation.objects.bulk_create(violations, batch_size=1000)
     Notice.objects.bulk_create(notices, batch_size=1000)
     Penalty.objects.bulk_create(rows, batch_size=1000)
-    return planned
+    back = begin - timezone.now() - dt.timedelta(seconds=LEAD_SECONDS)
+    Penalty.objects.update(starts_at=F("starts_at") - back, ends_at=F("ends_at") - back)
+    return [
+        Planned(
+            str(row.public_id),
+            row.guild.external_id,
+            row.kind,
+            (row.starts_at - back).timestamp(),
+            (row.ends_at - back).timestamp() if row.ends_at else None,
+        )
+        for row in rows
+    ]

@@ -1,7 +1,9 @@
-"""A worker killed while it puts 5,000 penalties into effect and lifts them: nothing lost, nothing doubled."""
+"""A worker killed while it puts 5,000 penalties into effect and lifts them, tasks delivered again, clocks set back and
+forward: nothing lost, nothing doubled. With two workers and two beats, and everything else killed too: tests/chaos."""
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 import time
 from collections import Counter
@@ -11,7 +13,7 @@ from celery import current_app
 from django.db import connection
 from django.utils import timezone
 
-from governance.models import Event, Penalty, Restriction
+from governance.models import Event, Notice, Penalty, Restriction
 from governance.penalties import services
 from governance.violations.models import Violation
 from tests import factories
@@ -59,8 +61,8 @@ def run_through_kills(worker: Worker, task: str, status: str) -> int:
     """Have the worker settle all penalties while it is killed again and again; returns how often it was in the middle."""
     interrupted = 0
     for attempt in range(12):
-        worker.start()
         before = Penalty.objects.filter(status=status).count()
+        worker.start()  # which asks by itself for what it may have missed
         current_app.send_task(task)
         current_app.send_task(task)  # delivered twice, to both of its processes
         until = time.monotonic() + 60
@@ -100,6 +102,17 @@ def test_killing_the_worker_loses_and_doubles_nothing(worker: Worker, scheduled:
     assert set(Penalty.objects.values_list("guild__status", "guild__tier")) == {("active", "star")}
 
 
+def test_a_worker_that_comes_back_does_unasked_what_was_due(worker: Worker, scheduled: None) -> None:
+    """The sweep that should have done it was lost with the worker before it, and no beat runs."""
+    worker.start()
+    until = time.monotonic() + 90
+    while Penalty.objects.filter(status="in_force").count() < PENALTIES:
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    worker.wait_idle(timeout_seconds=60)
+    assert Event.objects.filter(act="penalty.applied").count() == PENALTIES
+
+
 def test_two_processes_applying_at_once_settle_each_penalty_once(scheduled: None) -> None:
     settled: list[int] = []
 
@@ -119,3 +132,71 @@ def test_two_processes_applying_at_once_settle_each_penalty_once(scheduled: None
     assert sum(settled) == PENALTIES
     assert Event.objects.filter(act="penalty.applied").count() == PENALTIES
     assert Restriction.objects.count() == PENALTIES
+
+
+# --- clocks -----------------------------------------------------------------------------------------------------------
+HOUR = dt.timedelta(hours=1)
+DAY = dt.timedelta(days=1)
+
+
+def one_freeze(starts_at: dt.datetime, days: int) -> Penalty:
+    """A freeze in a market with summer time, decided by the service and then given its hour."""
+    ladder = {**factories.LADDER, "steps": [[{"kind": "recruitment_freeze", "days": days}]]}
+    guild = factories.guild(market=factories.market(timezone="Europe/Berlin"))
+    violation = factories.violation(guild, factories.version(ladder=ladder), status="confirmed")
+    services.sanctions_decide_due()
+    told = Notice.objects.create(
+        guild=guild,
+        kind="penalty_imposed",
+        object_type="violation",
+        object_id=str(violation.public_id),
+        language="en",
+        subject="s",
+        body="b",
+        issued_at=starts_at - DAY,
+    )
+    Penalty.objects.update(starts_at=starts_at, ends_at=starts_at + days * DAY, notice=told)
+    return Penalty.objects.get(violation=violation)
+
+
+def acts_of(penalty: Penalty) -> list[str]:
+    found = Event.objects.filter(object_id=str(penalty.public_id)).exclude(act="penalty.scheduled")
+    return list(found.order_by("id").values_list("act", flat=True))
+
+
+def test_a_clock_set_back_undoes_nothing_and_repeats_nothing() -> None:
+    start = timezone.now().replace(microsecond=0)
+    penalty = one_freeze(start, 7)
+    assert services.penalties_apply_due(now=start) == 1
+    for earlier in (start - HOUR, start - 30 * DAY, start):
+        assert services.penalties_apply_due(now=earlier) == 0
+        assert services.penalties_lift_due(now=earlier) == 0
+    end = start + 7 * DAY
+    assert services.penalties_lift_due(now=end) == 1
+    for moment in (end - HOUR, start, end):
+        assert services.penalties_apply_due(now=moment) == 0
+        assert services.penalties_lift_due(now=moment) == 0
+    assert acts_of(penalty) == ["penalty.applied", "penalty.lifted"]
+
+
+def test_a_clock_that_leaps_over_the_whole_penalty_loses_none_of_it() -> None:
+    start = timezone.now()
+    penalty = one_freeze(start, 7)
+    leap = start + 30 * DAY
+    for _ in range(2):
+        services.penalties_apply_due(now=leap)
+        services.penalties_lift_due(now=leap)
+    assert acts_of(penalty) == ["penalty.applied", "penalty.lifted"]
+    assert Restriction.objects.get().lifted_at == leap
+
+
+@pytest.mark.parametrize("night", ["2026-03-28", "2026-10-24"])
+def test_the_night_in_which_summer_time_changes_is_a_night_like_any_other(night: str) -> None:
+    """Times are kept in UTC: an end is neither an hour early nor an hour late when the market's clocks move."""
+    start = dt.datetime.fromisoformat(f"{night}T22:30:00+00:00")
+    penalty = one_freeze(start, 1)
+    assert services.penalties_apply_due(now=start - dt.timedelta(seconds=1)) == 0
+    assert services.penalties_apply_due(now=start) == 1
+    assert services.penalties_lift_due(now=start + DAY - dt.timedelta(seconds=1)) == 0
+    assert services.penalties_lift_due(now=start + DAY) == 1
+    assert acts_of(penalty) == ["penalty.applied", "penalty.lifted"]
