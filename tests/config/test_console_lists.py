@@ -220,7 +220,13 @@ WAITS = {
 #: What a role is told there is none of.
 IDLE = {
     Role.REVIEWER: {"Overdue cases"},
-    Role.ENFORCER: {"Escalated cases", "Held for too long", "Penalties stopped"},
+    Role.ENFORCER: {
+        "Escalated cases",
+        "Held for too long",
+        "Penalties stopped",
+        "Notices that reached nobody",
+    },
+    Role.ADMIN: {"Notices that reached nobody"},
     Role.ANALYST: {"Your drafts"},
     Role.LAUNCHER: {"Waves to come", "Rules about to expire"},
 }

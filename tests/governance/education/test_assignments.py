@@ -164,7 +164,7 @@ def test_what_cannot_be_asked() -> None:
 def test_thousands_are_asked_in_few_statements(django_assert_max_num_queries: Any) -> None:
     market, lesson = factories.market(), published()
     guilds = [factories.guild(market=market) for _ in range(60)]
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(19):
         assert len(assign(lesson, *guilds)) == 60
 
 
