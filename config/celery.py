@@ -19,7 +19,7 @@ from celery.schedules import crontab, schedule
 from celery.signals import beat_init, celeryd_init, setup_logging
 from django.core.exceptions import ImproperlyConfigured
 from django_structlog.celery.steps import DjangoStructLogInitStep
-from kombu import Queue
+from kombu.entity import Queue
 from kombu.exceptions import OperationalError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -95,7 +95,7 @@ def _entry(task: str, when: timedelta | crontab) -> dict[str, Any]:
 #: Penalties begin and end to the minute: they do not stand in line behind everything else. A worker takes from every queue in
 #: turn, so nothing has to be said when one is started; `--queues penalties` gives them a worker of their own.
 PENALTY_QUEUE = "penalties"
-app.conf.task_queues = (Queue("celery"), Queue(PENALTY_QUEUE))
+app.conf.task_queues = [Queue(name) for name in ("celery", PENALTY_QUEUE)]  # type: ignore[no-untyped-call]
 app.conf.task_default_queue = "celery"
 app.conf.task_routes = {
     task: {"queue": PENALTY_QUEUE}
