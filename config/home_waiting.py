@@ -27,6 +27,7 @@ from governance.penalties.enforcement import stops_visible_to
 from governance.penalties.enums import PenaltyStatus
 from governance.penalties.kinds import KINDS
 from governance.penalties.selectors import penalties_visible_to
+from governance.quality.selectors import ASKED_BY, items_visible_to
 from governance.review.admin.mine import progress_of
 from governance.review.admin.words import clock
 from governance.review.selectors import escalations, my_queue
@@ -75,6 +76,9 @@ def _waiting_rows(actor: Actor) -> Iterator[tuple[tuple[str, str], QuerySet[Any]
         yield place, findings_visible_to(actor).filter(status=FindingStatus.OPEN)
         fresh = feedback_visible_to(actor).filter(status=FeedbackStatus.NEW)
         yield ("admin:governance_feedback_changelist", ""), fresh
+    if actor.has_role(*ASKED_BY):
+        place = ("admin:governance_sampleitem_changelist", "answer=disputed")
+        yield place, items_visible_to(actor).disputed().filter(settled_at__isnull=True)
     if actor.has_role(Role.APPROVER):
         yield ("admin:governance_approval_changelist", ""), approvals_waiting(actor)
     if actor.has_role(Role.ANALYST, Role.LAUNCHER, Role.APPROVER):

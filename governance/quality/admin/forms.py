@@ -36,12 +36,19 @@ from guilds.models import Market
 USUAL_DAYS = 30
 #: Half the length of the interval that the suggested size brings, where a tenth is wrong.
 WANTED = 0.05
+#: Cases made while somebody waits for the page.
+HANDED_OUT = 500
 
 
 class StrataWidget(forms.Widget):
     """Shows the strata of a draw, and nothing until there is one. It sends nothing back."""
 
     table: Table | None = None
+
+    @property
+    def input_type(self) -> str:
+        """By which a dialog decides whether the field has a label: an empty one would announce nothing."""
+        return "table" if self.table is not None else "hidden"
 
     @property
     def is_hidden(self) -> bool:
@@ -77,6 +84,7 @@ class DrawForm(DialogForm):
     )
     seen = forms.CharField(required=False, widget=forms.HiddenInput())
     preview = forms.Field(label=_("What would be drawn"), required=False, widget=StrataWidget())
+    field_order = ("preview", "name", "kind", "since", "until", "size", "allocation", "markets", "seen")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -180,13 +188,18 @@ class PlanForm(DialogForm):
 
 class HandOutForm(DialogForm):
     items = forms.IntegerField(
-        label=_("Items at most"), min_value=1, max_value=LARGEST, widget=UnfoldAdminIntegerFieldWidget()
+        label=_("Items at most"),
+        min_value=1,
+        max_value=HANDED_OUT,
+        widget=UnfoldAdminIntegerFieldWidget(),
+        help_text=_("At most %(most)s in one go.") % {"most": HANDED_OUT},
     )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.obj is not None:
-            self.fields["items"].initial = self.obj.items.filter(case__isnull=True).count() or 1
+            left = self.obj.items.filter(case__isnull=True).count()
+            self.fields["items"].initial = max(1, min(left, HANDED_OUT))
 
 
 class GoldenForm(DialogForm):

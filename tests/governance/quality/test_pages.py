@@ -64,10 +64,12 @@ DRAW = {
 def test_a_draw_is_shown_before_it_happens(guild: Guild) -> None:
     several(guild, rule_with("ONE"), 6)
     client = signed_in("analyst")
+    assert "What would be drawn" not in client.get(act(Sample, "draw")).content.decode()
     first = client.post(act(Sample, "draw"), DRAW)
     assert first.status_code == 422
     shown = first.content.decode()
     assert "This is what would be drawn: 3 of 6." in shown
+    assert "What would be drawn" in shown
     assert "ONE · S2 · automatic" in shown
     assert "50.00 %" in shown
     assert (Sample.objects.count(), acts("sample.drawn")) == (0, 0)
