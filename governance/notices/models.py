@@ -150,7 +150,10 @@ class Dispatch(models.Model):
         indexes = [
             models.Index(
                 fields=["next_attempt_at"], name="dispatch_due", condition=Q(status=DispatchStatus.PENDING)
-            )
+            ),
+            models.Index(
+                fields=["notice"], name="dispatch_failed", condition=Q(status=DispatchStatus.FAILED)
+            ),
         ]
         constraints = [
             models.UniqueConstraint(
