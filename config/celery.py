@@ -95,7 +95,11 @@ def _entry(task: str, when: timedelta | crontab) -> dict[str, Any]:
 #: Penalties begin and end to the minute: they do not stand in line behind everything else. A worker takes from every queue in
 #: turn, so nothing has to be said when one is started; `--queues penalties` gives them a worker of their own.
 PENALTY_QUEUE = "penalties"
-app.conf.task_queues = [Queue(name) for name in ("celery", PENALTY_QUEUE)]  # type: ignore[no-untyped-call]
+app.conf.task_queues = [
+    Queue(name, routing_key=name)  # type: ignore[no-untyped-call]
+    for name in ("celery", PENALTY_QUEUE)
+]
+app.conf.task_default_routing_key = "celery"
 app.conf.task_default_queue = "celery"
 app.conf.task_routes = {
     task: {"queue": PENALTY_QUEUE}
