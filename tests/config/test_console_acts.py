@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from governance.backtests.services import backtest_cancel
 from governance.ledger.models import Event
-from governance.models import Case, Delivery, Draft, Endpoint, Penalty, Safeguard, Template, Violation
+from governance.models import Case, Delivery, Draft, Endpoint, Penalty, Template, Violation
 from governance.review.services import case_hold, violation_dismiss
 from guilds.accounts.actor import Actor
 from guilds.accounts.enums import Role
@@ -450,7 +450,6 @@ def test_many_rows_reach_no_further_than_role_and_market(guild: Guild) -> None:
 
 
 LIST_BUTTONS = (
-    (Safeguard, "create", SAFEGUARD, "safeguard.set"),
     (User, "create", {"email": "new@example.test", "roles": ["reviewer"]}, "staff.created"),
     (Machine, "create", {"name": "Payout", "scopes": ["penalties:read"]}, "client.created"),
     (

@@ -160,6 +160,23 @@ def test_penalties_climb_the_ladder_within_its_window() -> None:
     assert "bands" in penalties["note"]
 
 
+def test_penalties_are_those_of_the_market() -> None:
+    market = factories.market("OWN")
+    ladder = {
+        "window": "30d",
+        "points": 4,
+        "steps": [[{"kind": "warning"}], [{"kind": "recruitment_freeze", "days": 7}]],
+        "by_market": {"OWN": {"points": 1, "window": "5d"}},
+    }
+    version = factories.version(ladder=ladder)
+    for guild in (factories.guild(), factories.guild(market=market)):
+        for day in (0, 9):
+            factories.signal(guild, time=START + day * DAY)
+    penalties = run(asked(version)).result["penalties"]
+    assert penalties["kinds"] == {"recruitment_freeze": 1, "warning": 3}
+    assert penalties["points"] == 10
+
+
 def test_precision_counts_what_people_decided_and_refuses_to_guess_from_few() -> None:
     version = factories.version(review="human")
     other = factories.version(violation_code=version.violation_code, status="retired")

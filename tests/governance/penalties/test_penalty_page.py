@@ -6,6 +6,7 @@ import datetime as dt
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from governance.models import Band, Ladder, Penalty, Safeguard
@@ -94,3 +95,20 @@ def test_the_page_of_an_open_violation_shows_what_confirming_leads_to(console: C
     assert "Under watch" in shown
     assert "At the next offence" in shown
     assert "Clear-out (termination)" in shown
+
+
+def test_only_administrators_set_a_safeguard_for_a_market() -> None:
+    market, url = factories.market(), reverse("admin:governance_safeguard_create")
+    values = {
+        "market_id": market.pk,
+        "large_creators": 20,
+        "shield_days": 30,
+        "hold_hours": 24,
+        "reason": "Small.",
+    }
+    client = Client()
+    for role, status in (("enforcer", 403), ("approver", 403), ("admin", 302)):
+        assert not Safeguard.objects.exists()
+        client.force_login(factories.staff(role))
+        assert client.post(url, values).status_code == status
+    assert Safeguard.objects.values_list("market", "large_creators").get() == (market.pk, 20)
