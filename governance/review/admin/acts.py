@@ -46,7 +46,8 @@ class CaseActs:
     @act(
         label=_("Confirm"),
         question=_(
-            "You say that each of them happened and that its rule forbids it. What follows cannot be taken back."
+            "You say that each of them happened and that its rule forbids it. What follows cannot be taken back. Each row is"
+            " reckoned as if it were the only one; several of one guild add up."
         ),
         roles=(Role.REVIEWER,),
         when=is_waiting,

@@ -28,6 +28,7 @@ DAY_SHOWN = 60
 EARLIER_SHOWN = 6
 OWN_REASONS = 2
 OWN_REASONS_READ = 30
+OWN_CASES_READ = 200
 #: A reason longer than this was about one case.
 SNIPPET_LENGTH = 140
 
@@ -128,7 +129,13 @@ def _own_reasons(case: Case, actor: Actor) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {"confirm": [], "dismiss": []}
     if case.rule_id is None or actor.user_id is None:
         return found
-    given = Review.objects.filter(reviewer_id=actor.user_id, violation__rule_id=case.rule_id)
+    # Among their latest cases only: going through years of verdicts would cost more than the rest of the page.
+    lately = (
+        Case.objects.filter(done_by=actor.user_id).order_by("-done_at").values("violation")[:OWN_CASES_READ]
+    )
+    given = Review.objects.filter(
+        reviewer_id=actor.user_id, violation__in=lately, violation__rule_id=case.rule_id
+    )
     for verdict, reason in given.order_by("-id").values_list("verdict", "reason")[:OWN_REASONS_READ]:
         known = found[verdict]
         if len(known) < OWN_REASONS and len(reason) <= SNIPPET_LENGTH and reason not in known:

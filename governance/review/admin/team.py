@@ -34,7 +34,7 @@ def team_sections(actor: Actor) -> list[Section]:
         ),
     ]
     if actor.has_role(Role.ADMIN, Role.AUDITOR):
-        note = _("Today is the day in UTC. How well, not how fast, is under Quality.")
+        note = _("Today is the day in UTC.")
         sections.insert(1, Section(_("People"), people_table(actor), note=note))
     return sections
 
@@ -67,8 +67,8 @@ def queue_table(actor: Actor) -> Table:
                 link_to(queue),
                 queue.get_assignment_display(),
                 _number(here.get("backlog"), f"{listed}&status__exact=waiting"),
-                _number(here.get("soon"), f"{listed}&due=warned", "warning"),
-                _number(here.get("overdue"), f"{listed}&due=overdue", "danger"),
+                _number(here.get("soon"), f"{listed}&due=warned", Badge(_("soon"), "warning")),
+                _number(here.get("overdue"), f"{listed}&due=overdue", Badge(_("late"), "danger")),
                 _number(here.get("held"), f"{listed}&status__exact=on_hold"),
                 here.get("nobody", 0),
                 amount((now - here["oldest"]).total_seconds()) if here.get("oldest") else None,
@@ -87,11 +87,11 @@ def queue_table(actor: Actor) -> Table:
     return Table(headers, rows, empty=_("There is no queue yet: the first case makes one."))
 
 
-def _number(count: int | None, query: str, variant: Any = None) -> Any:
+def _number(count: int | None, query: str, mark: Badge | None = None) -> Any:
     if not count:
         return 0
     link = Link(f"{count:,}", list_url(Case, query))
-    return [link, Badge(_("look"), variant)] if variant else link
+    return [link, mark] if mark else link
 
 
 def people_table(actor: Actor) -> Table:
