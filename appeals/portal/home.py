@@ -44,9 +44,7 @@ def home(visit: Visit) -> HttpResponse:
             ),
             "band_is_healthy": standing["band"] == "healthy",
             "points": sum(entry["points"] for entry in standing["points"]),
-            "chart": chart_of(
-                history, bands=[(band.at_or_below, band.name) for band in bands], now=now
-            ),
+            "chart": chart_of(history, bands=[(band.at_or_below, band.name) for band in bands], now=now),
             "movements": history[: -SHOWN - 1 : -1],
             "current": mine.filter(
                 status__in=[PenaltyStatus.IN_FORCE, PenaltyStatus.SCHEDULED, PenaltyStatus.FAILED]
