@@ -264,7 +264,7 @@ BUTTONS = (
         "explanation",
     ),
     Button("close", console_world.finding, frozenset({"analyst", "approver"}), "finding.closed"),
-    Button("change", console_world.safeguard, ADMIN, "safeguard.set", SAFEGUARD),
+    Button("edit", console_world.safeguard, ADMIN, "safeguard.set", SAFEGUARD),
     Button("send_again", failed_mail, ADMIN | ENFORCER, "dispatch.pending"),
     Button("edit", contact, ADMIN, "contact.changed", {"email": "office@guild-here.test"}, "email"),
     Button("remove", contact, ADMIN, "contact.removed"),

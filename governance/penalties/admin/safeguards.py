@@ -88,7 +88,7 @@ class SafeguardAdmin(ConsoleAdmin[Safeguard]):
     ordering = ("market",)
     object_related = ("market",)
     actions_list = ("create",)
-    actions_detail = ("change",)
+    actions_detail = ("edit",)
 
     def visible(self, actor: Actor) -> QuerySet[Safeguard]:
         """Those of the actor's markets and the one for all, which holds in them too."""
@@ -137,7 +137,7 @@ class SafeguardAdmin(ConsoleAdmin[Safeguard]):
         form=SafeguardForm,
         icon="edit",
     )
-    def change(self, actor: Actor, safeguard: Safeguard, values: Mapping[str, Any]) -> Answer:
+    def edit(self, actor: Actor, safeguard: Safeguard, values: Mapping[str, Any]) -> Answer:
         _set(actor, safeguard.market_id, values)
         return None
 

@@ -112,3 +112,10 @@ def test_only_administrators_set_a_safeguard_for_a_market() -> None:
         client.force_login(factories.staff(role))
         assert client.post(url, values).status_code == status
     assert Safeguard.objects.values_list("market", "large_creators").get() == (market.pk, 20)
+
+
+def test_a_safeguards_page_shows_what_it_sets(console: Client) -> None:
+    row = Safeguard.objects.create(market=factories.market("JP", name="Japan"), large_creators=20)
+    shown = text(console, row)
+    assert "Creators that make a guild large" in shown
+    assert "Japan" in shown
