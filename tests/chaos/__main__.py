@@ -9,6 +9,7 @@ import argparse
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -39,6 +40,8 @@ def main() -> int:
     parser.add_argument("--every", type=float, default=8, help="seconds between two kills, on average")
     parser.add_argument("--keep", action="store_true", help="leave the data directory behind")
     options = parser.parse_args()
+    # Asked to end, it leaves no server and no worker behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     data_dir = Path(tempfile.mkdtemp(prefix="guildhall-chaos-"))
     for name in [name for name in os.environ if name.startswith("GUILDHALL_")]:
         del os.environ[name]
