@@ -192,8 +192,7 @@ SECTIONS: tuple[tuple[Any, tuple[Item, ...]], ...] = (
     (
         _("Insights"),
         (
-            (_("Report: complaints (P2B)"), "summarize", "admin:appeals_appeal_p2b", ""),
-            (_("Report: statements (DSA)"), "gavel", "admin:appeals_appeal_dsa", ""),
+            (_("Reports"), "summarize", "admin:appeals_appeal_p2b", ""),
         ),
     ),
     (

@@ -331,6 +331,7 @@ def test_the_sidebar_follows_the_cycle(db: None) -> None:
             "Review",
             "Penalties",
             "Appeals",
+            "Insights",
             "Registry",
             "System",
         )
