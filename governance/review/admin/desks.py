@@ -58,7 +58,7 @@ class DeskAdmin(ConsoleAdmin[Desk]):
     ordering = ("user",)
     object_related = ("user",)
     actions_list = ("create",)
-    actions_detail = ("change",)
+    actions_detail = ("edit",)
 
     def visible(self, actor: Actor) -> QuerySet[Desk]:
         return Desk.objects.prefetch_related("queues")
@@ -91,7 +91,7 @@ class DeskAdmin(ConsoleAdmin[Desk]):
         return admin_url(_save_desk(actor, values["user_id"], values))
 
     @act(label=_("Change"), roles=MAY_ARRANGE, done=_("The desk is changed."), form=DeskForm, icon="edit")
-    def change(self, actor: Actor, desk: Desk, values: Mapping[str, Any]) -> Answer:
+    def edit(self, actor: Actor, desk: Desk, values: Mapping[str, Any]) -> Answer:
         _save_desk(actor, desk.user, values)
         return None
 
@@ -191,7 +191,7 @@ class TargetAdmin(ConsoleAdmin[Target]):
     ordering = ("severity", "market")
     object_related = ("market",)
     actions_list = ("create",)
-    actions_detail = ("change",)
+    actions_detail = ("edit",)
 
     def matching(self, term: str) -> Q:
         return Q(market__code__iexact=term) | Q(market__name__icontains=term)
@@ -221,7 +221,7 @@ class TargetAdmin(ConsoleAdmin[Target]):
         form=TargetForm,
         icon="edit",
     )
-    def change(self, actor: Actor, target: Target, values: Mapping[str, Any]) -> Answer:
+    def edit(self, actor: Actor, target: Target, values: Mapping[str, Any]) -> Answer:
         _save_target(actor, target.severity, target.market_id, values)
         return None
 

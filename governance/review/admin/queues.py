@@ -77,7 +77,7 @@ class QueueAdmin(ConsoleAdmin[Queue]):
     search_fields = ("code",)
     ordering = ("name",)
     actions_list = ("create",)
-    actions_detail = ("change",)
+    actions_detail = ("edit",)
 
     def matching(self, term: str) -> Q:
         return Q(code__istartswith=term) | Q(name__icontains=term)
@@ -140,7 +140,7 @@ class QueueAdmin(ConsoleAdmin[Queue]):
         form=QueueChangeForm,
         icon="edit",
     )
-    def change(self, actor: Actor, queue: Queue, values: Mapping[str, Any]) -> Answer:
+    def edit(self, actor: Actor, queue: Queue, values: Mapping[str, Any]) -> Answer:
         _save_queue(actor, queue.code, values)
         return None
 
@@ -168,7 +168,7 @@ class RouteAdmin(ConsoleAdmin[Route]):
     ordering = ("position",)
     object_related = ("queue",)
     actions_list = ("create",)
-    actions_detail = ("change", "up", "down", "remove")
+    actions_detail = ("edit", "up", "down", "remove")
 
     def matching(self, term: str) -> Q:
         return Q(queue__code__istartswith=term) | Q(queue__name__icontains=term)
@@ -207,7 +207,7 @@ class RouteAdmin(ConsoleAdmin[Route]):
         return _save_routes(actor, routes, values)
 
     @act(label=_("Change"), roles=MAY_ARRANGE, form=RouteChangeForm, icon="edit")
-    def change(self, actor: Actor, route: Route, values: Mapping[str, Any]) -> Answer:
+    def edit(self, actor: Actor, route: Route, values: Mapping[str, Any]) -> Answer:
         routes = routes_now()
         del routes[route.position - 1]
         routes.insert(values["position"] - 1, _route_values(values))
