@@ -36,14 +36,14 @@ from guilds.models import User
 WHY = "How the demo's reviewers share their work."
 QUEUES = (("gravest", "Gravest cases"), ("money", "Money and gifts"))
 MONEY = ["AML-FLOWS", "FRD-DISPUTES", "GFT-COERCE", "GFT-CYCLE", "PAY-LATE"]
-HOURS = {Severity.S1: 4, Severity.S2: 24, Severity.S3: 72, Severity.S4: 120}
+HOURS = {Severity.S1: 24, Severity.S2: 72, Severity.S3: 240, Severity.S4: 336}
 #: Golden cases are made from what was decided rightly long before today.
 GOLDEN, GOLDEN_DAYS = 6, 60
 #: (kind, days before today on which it is drawn, days it looks back on, size, days in which all of it is judged).
 SAMPLES = (
-    (SampleKind.DECISIONS, 80, 120, 60, 12),
+    (SampleKind.DECISIONS, 80, 120, 36, 12),
     (SampleKind.COVERAGE, 78, 120, 40, 12),
-    (SampleKind.DECISIONS, 12, 68, 40, 30),
+    (SampleKind.DECISIONS, 12, 68, 36, 30),
     (SampleKind.COVERAGE, 10, 68, 30, 30),
 )
 #: How often a judge of an unflagged guild-day overlooks what happened, and sees what did not.

@@ -74,7 +74,7 @@ GUILD_BOUND = (
     " governance.quarantinedsignal governance.evaluationfault governance.violation governance.delivery governance.finding"
     " governance.assessment governance.feedback governance.assignment governance.attempt"
     " appeals.appeal governance.alarm governance.backtest governance.ruleexception guilds.market guilds.creator guilds.client"
-    " governance.case governance.compensation governance.contact governance.dispatch"
+    " governance.case governance.compensation governance.contact governance.dispatch governance.safeguard"
     " guilds.user governance.sample governance.sampleitem governance.goldencase"
     " governance.enforcementstop governance.enforcementcap governance.reconciliation governance.difference"
 ).split()
