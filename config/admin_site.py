@@ -191,9 +191,7 @@ SECTIONS: tuple[tuple[Any, tuple[Item, ...]], ...] = (
     ),
     (
         _("Insights"),
-        (
-            (_("Reports"), "summarize", "admin:appeals_appeal_p2b", ""),
-        ),
+        ((_("Reports"), "summarize", "admin:appeals_appeal_p2b", ""),),
     ),
     (
         _("Registry"),
