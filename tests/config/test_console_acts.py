@@ -414,6 +414,7 @@ def test_many_rows_are_confirmed_first_and_answered_one_by_one(guild: Guild) -> 
     assert "This field is required." in refused
     assert Violation.objects.filter(status="open").count() == 2
     other = factories.staff(Role.REVIEWER)
+    assert gone.violation_id is not None
     violation_dismiss(actor=Actor.staff(other), violation_id=gone.violation_id, reason="A rehearsal.")
     # The list was narrowed to what waits: the row that no longer does is answered all the same.
     narrowed = f"{url}?status__exact=waiting"

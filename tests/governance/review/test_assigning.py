@@ -273,7 +273,7 @@ def test_what_its_reviewer_can_no_longer_judge_goes_back_to_the_queue() -> None:
     gone, ann = reviewer(), reviewer()
     left = waiting()
     services.case_assign(actor=admin(), case_id=left.pk, user_id=gone.user_id, reason="Yours.")
-    User.objects.filter(pk=gone.user_id).update(is_active=False)
+    User.objects.filter(email=gone.label).update(is_active=False)
     # As when work is shared out while its reviewer takes the other place.
     violation = found("dual")
     first, second = cases_of(violation)
