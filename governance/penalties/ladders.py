@@ -143,5 +143,6 @@ def end_of(step: Step, *, starts_at: dt.datetime, window: dt.timedelta) -> dt.da
 
 
 def stopped_by(params: Step, stop: str) -> bool:
-    """Whether `correction` or `appeal` may keep the penalty from starting."""
-    return stop in (params.get("stops") or ())
+    """Whether `correction` or `appeal` may keep the penalty from starting; an appeal always does so with a termination."""
+    always = stop == APPEAL and params.get("kind") == PenaltyKind.CLEAR_OUT
+    return always or stop in (params.get("stops") or ())

@@ -29,7 +29,7 @@ from guilds.nudges import nudge
 
 def stopped_by_appeal(penalty: Penalty) -> bool:
     """Whether an appeal keeps this penalty from starting while it is open."""
-    return penalty.kind == PenaltyKind.CLEAR_OUT or stopped_by(penalty.params, APPEAL)
+    return stopped_by({"kind": penalty.kind, **penalty.params}, APPEAL)
 
 
 def penalties_of_case(penalty: Penalty) -> QuerySet[Penalty]:

@@ -220,7 +220,7 @@ def test_everything_a_reviewer_should_know_before_deciding() -> None:
     assert (suspension.words, suspension.held, suspension.band) == ("Suspension for 3 days", "rule", "")
     assert (suspension.starts_at, suspension.ends_at) == (now, now + 3 * DAY)
     assert (interview.kind, interview.held, interview.band) == ("interview", None, "Watch")
-    assert found.next_measures == ("Clear-out (termination)",)
+    assert found.next_measures == ("Clear-out (termination); waits for the answer to an appeal",)
     assert found.exposure.gift_revenue_30d == Decimal(200)
     assert found.exposure.live_hours_30d == Decimal(20)
     assert (found.exposure.creators, found.exposure.creators_held) == (29, 1)
