@@ -6,8 +6,6 @@ from datetime import timedelta
 import yaml
 
 from governance.engine import format_duration
-from governance.notices.enums import ImmediateGround
-from governance.notices.periods import GROUND_KEY
 from governance.rules.policy_entries import BandSpec, LadderSpec, MarketValues, PenaltySpec
 from governance.rules.policy_rules import EVERYWHERE, refers
 from governance.rules.yaml_fields import Fields, Reader, is_plain, line_of
@@ -18,6 +16,9 @@ LONGEST_GRACE = timedelta(days=400)
 STOPS = ("correction", "appeal")
 STACKS = ("parallel", "after")
 TERMINATION = "clear_out"
+#: Why a termination may go without its notice period; `notices.periods` says what each means.
+GROUND_KEY = "immediate_ground"
+GROUNDS = ("legal_duty", "repeated_infringement")
 
 
 def read_ladder(
@@ -192,7 +193,7 @@ def _stops(fields: Fields) -> tuple[str, ...]:
 
 def _ground(fields: Fields, kind: str) -> list[tuple[str, str | int | float | bool]]:
     """Why a termination may take effect without the regime's notice."""
-    ground = fields.choice(GROUND_KEY, ImmediateGround.values)
+    ground = fields.choice(GROUND_KEY, GROUNDS)
     if ground and kind != TERMINATION:
         fields.fault(GROUND_KEY, "only a termination has a notice period", f"for kind {TERMINATION} alone")
     return [(GROUND_KEY, ground)] if ground else []

@@ -131,7 +131,7 @@ def test_the_document_says_for_every_operation_who_may_and_what_may_go_wrong() -
             assert needed <= set(operation["responses"]), path
             for status, response in operation["responses"].items():
                 assert (PROBLEM in response.get("content", {})) is (int(status) >= 400), (path, status)
-    assert len(names) == len(set(names)) == 18
+    assert len(names) == len(set(names)) == 19
 
 
 def test_the_page_of_the_api_runs_no_inline_script() -> None:

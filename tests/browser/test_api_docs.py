@@ -18,7 +18,7 @@ def test_the_page_shows_every_operation_and_a_way_to_authorise(live_server: Live
 
     page.goto(f"{live_server.url}/api/docs/")
 
-    expect(page.locator(".opblock")).to_have_count(18, timeout=20_000)
+    expect(page.locator(".opblock")).to_have_count(19, timeout=20_000)
     expect(page.get_by_role("button", name="Authorize")).to_be_visible()
     assert complaints == []
     assert hosts == {live_server.url.split("/")[2]}

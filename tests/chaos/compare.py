@@ -68,13 +68,13 @@ def unfinished(data_dir: Path) -> int:
 
 
 def compared(
-    planned: Sequence[Planned], found: Mapping[str, Found], outages: Sequence[Span]
+    planned: Sequence[Planned], found: Mapping[str, Found], outages: Sequence[Span], *, work: float
 ) -> tuple[list[str], Counter[str]]:
     """Every difference in words, and how many there are of each sort."""
     lines: list[str] = []
     sorts: Counter[str] = Counter()
     for penalty in planned:
-        for line in differences(penalty, found.get(penalty.key), outages):
+        for line in differences(penalty, found.get(penalty.key), outages, work=work):
             lines.append(f"{penalty.kind} {penalty.key}: {line}")
             sorts[sort_of(line)] += 1
     unknown = set(found) - {penalty.key for penalty in planned}

@@ -62,8 +62,10 @@ def working_seconds(begin: float, end: float, outages: Sequence[Span]) -> float:
     return end - begin - down
 
 
-def differences(planned: Planned, found: Found | None, outages: Sequence[Span]) -> list[str]:
-    """In what a penalty differs from what was promised; nothing, if all is well. `outages` are merged."""
+def differences(
+    planned: Planned, found: Found | None, outages: Sequence[Span], *, work: float = WORK_SECONDS
+) -> list[str]:
+    """In what a penalty differs from what was promised; nothing, if all is well. `outages` are merged; `work` is in seconds."""
     if found is None:
         return ["lost: it is not there any more"]
     wrong: list[str] = []
@@ -71,9 +73,9 @@ def differences(planned: Planned, found: Found | None, outages: Sequence[Span]) 
     status = "lifted" if ends else "in_force"
     if found.status != status:
         wrong.append(f"status {found.status}, not {status}")
-    wrong += _moments("applied", found.applied, planned.starts, outages)
+    wrong += _moments("applied", found.applied, planned.starts, outages, work)
     if planned.ends is not None:
-        wrong += _moments("lifted", found.lifted, planned.ends, outages)
+        wrong += _moments("lifted", found.lifted, planned.ends, outages, work)
     elif found.lifted:
         wrong.append("lifted although it has no end")
     if found.other_acts:
@@ -87,12 +89,12 @@ def differences(planned: Planned, found: Found | None, outages: Sequence[Span]) 
     return wrong
 
 
-def _moments(name: str, at: Sequence[float], due: float, outages: Sequence[Span]) -> list[str]:
+def _moments(name: str, at: Sequence[float], due: float, outages: Sequence[Span], work: float) -> list[str]:
     if len(at) != 1:
         return [f"{name} {len(at)} times"]
     if at[0] < due:
         return [f"{name} {due - at[0]:.1f} s early"]
     late = working_seconds(due, at[0], outages)
-    if late > SWEEP_SECONDS + WORK_SECONDS:
+    if late > SWEEP_SECONDS + work:
         return [f"{name} late: {late:.1f} s in which everything was up, {at[0] - due:.1f} s by the clock"]
     return []

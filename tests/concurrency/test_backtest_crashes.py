@@ -16,7 +16,7 @@ from governance.launches.policy_file import policy_load
 from governance.ledger.models import Event
 from governance.models import PendingSignal, Rule
 from guilds.accounts.actor import Actor
-from tests.flows.test_nyc import EVENTS, POLICY, by_guild, expected, import_sample
+from tests.flows.test_nyc import POLICY, by_guild, expected, import_sample, sample_size
 from tests.worker import Worker
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
@@ -32,7 +32,7 @@ def test_killing_the_worker_during_a_backtest_changes_nothing(
     settings.GUILDHALL_ENV = "demo"
     worker.stop()  # it would act upon the nudges of the import
     policy_load(actor=Actor.system("test"), text=POLICY.read_text(), activate=True)
-    assert import_sample() == (EVENTS, 0)
+    assert import_sample() == (sample_size(), 0)
     PendingSignal.objects.all().delete()
     runs: dict[str, Backtest] = {}
     for code in RULES:

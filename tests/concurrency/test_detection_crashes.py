@@ -18,9 +18,9 @@ from tests.worker import Worker
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
-KILLS = 4
-#: Of the sample: enough for several kills in the middle, and a third of the time that all of it would take.
-EVENTS = 80_000
+KILLS = 3
+#: Of the sample: enough for several kills in the middle, and a tenth of the time that all of it would take.
+EVENTS = 30_000
 
 
 def wait_for_progress(before: int) -> int:

@@ -301,7 +301,7 @@ def test_whatever_happens_adds_up_and_can_be_undone() -> None:
     run_state_machine_as_test(
         GuildStory,
         settings=settings(
-            max_examples=DEEP or 7,
+            max_examples=DEEP or 4,
             stateful_step_count=30 if DEEP else 20,
             deadline=None,
             derandomize=not DEEP,

@@ -420,5 +420,5 @@ def test_a_reviewer_is_told_of_an_amnesty_before_confirming(client: Client) -> N
     violation = factories.violation(guild, version)
     client.force_login(factories.staff("reviewer"))
     page = client.get(f"/admin/governance/violation/{violation.pk}/change/").content.decode()
-    assert "amnesty: the guild has just done a lesson" in page
+    assert f"None that counts: amnesty for “{lesson.code}”" in page
     assert "100 → 100" in page

@@ -164,7 +164,7 @@ def build(given: dict[str, Any], now: dt.datetime) -> Violation:
 
 
 @settings(
-    max_examples=25,
+    max_examples=12,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
     phases=[

@@ -115,7 +115,7 @@ STEPS = st.lists(
 
 
 class TestTheOrderOfReversals(HypothesisCase):
-    @settings(max_examples=8, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+    @settings(max_examples=4, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
     @given(steps=STEPS, picks=st.lists(st.integers(0, 7), min_size=2, max_size=3, unique=True))
     def test_does_not_matter(self, steps: list[str], picks: list[int]) -> None:
         with mock.patch("django.utils.timezone.now") as now:

@@ -195,7 +195,7 @@ STEPS = st.lists(
 
 @given(steps=STEPS)
 @hypothesis_settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_each_open_violation_has_exactly_the_cases_it_needs(steps: list[tuple[str, object]]) -> None:
     guild = factories.guild()

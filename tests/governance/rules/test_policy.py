@@ -9,6 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from governance.engine import MeasureSpec, RuleSpec
+from governance.notices import periods
+from governance.notices.enums import ImmediateGround
+from governance.rules import policy_ladders
 from governance.rules.policy import (
     BandSpec,
     LadderSpec,
@@ -501,3 +504,10 @@ def test_what_a_step_a_market_and_a_band_may_not_say(form: str, put: str, path: 
     [(line, where, message)] = problems(PLACES + form.replace("PUT", put))
     assert (line, where) == (2, path)
     assert told in message
+
+
+def test_the_file_knows_every_ground_for_a_termination_without_notice() -> None:
+    assert (policy_ladders.GROUND_KEY, set(policy_ladders.GROUNDS)) == (
+        periods.GROUND_KEY,
+        set(ImmediateGround.values),
+    )
