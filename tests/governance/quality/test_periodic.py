@@ -46,10 +46,10 @@ def test_last_week_is_drawn_once_and_handed_out() -> None:
 @pytest.mark.django_db
 def test_the_next_week_has_samples_of_its_own() -> None:
     guild = week_of_work()
-    now = timezone.now()
-    services.samples_draw_due(now=now)
-    decided(guild, rule_with("TWO"), at=last_week()[1] + dt.timedelta(minutes=1))
-    assert services.samples_draw_due(now=now + dt.timedelta(days=7)) == 1
+    now, week = timezone.now(), dt.timedelta(days=7)
+    decided(guild, rule_with("TWO"), at=last_week()[0] - week + dt.timedelta(minutes=1))
+    assert services.samples_draw_due(now=now - week) == 1
+    assert services.samples_draw_due(now=now) == 2
     assert Sample.objects.filter(kind="decisions").count() == 2
 
 
