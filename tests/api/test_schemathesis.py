@@ -79,7 +79,7 @@ def point_at_real_things(case: schemathesis.Case[Any], world: World) -> None:
 
 @schema.parametrize()
 @settings(
-    max_examples=10,
+    max_examples=6,
     deadline=None,
     derandomize=True,
     database=None,

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 KILLS = 3
 #: Of the sample: enough for several kills in the middle, and a tenth of the time that all of it would take.
-EVENTS = 30_000
+EVENTS = 20_000
 
 
 def wait_for_progress(before: int) -> int:

@@ -148,7 +148,7 @@ def found(
 
 
 @pytest.mark.django_db
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(spec=rules, rows=signals)
 def test_spans_find_what_batches_find(
     spec: dict[str, Any], rows: list[tuple[str, int, int, int, int, str]], monkeypatch: pytest.MonkeyPatch
